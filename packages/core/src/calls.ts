@@ -1,0 +1,257 @@
+import { backoff } from './backoff.ts'
+import { callChannel } from './diagnostics.ts'
+import type { CallMessage } from './diagnostics.ts'
+import type { Call, Driver } from './driver.ts'
+import { LibkvError, isLibkvError } from './errors.ts'
+import { duration } from './options.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { Timer } from './runtime.ts'
+import type { CallOptions } from './store.ts'
+
+/** What a call is about, and how it may be repeated. */
+export interface CallDescription<T> {
+  readonly operation: string
+  readonly key?: string | undefined
+  /** Whether to repeat it changes nothing, so that a lost answer does no harm. */
+  readonly repeatable: boolean
+  /** Gets a result that came after the call was settled, so that what it holds can be given back. */
+  readonly discard?: (late: T) => void
+  /** Whether the library itself may make it while the store closes. */
+  readonly whileClosing?: boolean
+}
+
+/** All calls of one store go through here: deadlines, signals, retries, close, and the wording of errors. */
+export class Calls {
+  readonly #driver: Driver
+  readonly #options: ResolvedOptions
+  readonly #pending = new Set<PendingCall<never>>()
+  #closed = false
+
+  constructor(driver: Driver, options: ResolvedOptions) {
+    this.#driver = driver
+    this.#options = options
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  run<T>(
+    description: CallDescription<T>,
+    options: CallOptions | undefined,
+    attempt: (call: Call) => Promise<T>,
+  ): Promise<T> {
+    if (!callChannel.hasSubscribers) return this.#run(description, options, attempt)
+    const message: CallMessage = {
+      backend: this.#driver.backend,
+      endpoint: this.#driver.endpoint,
+      namespace: this.#options.namespace,
+      operation: description.operation,
+      key: description.key,
+    }
+    return callChannel.tracePromise(() => this.#run(description, options, attempt), message)
+  }
+
+  /** Refuses further calls and rejects those in flight. */
+  close(): void {
+    this.#closed = true
+    for (const call of this.#pending) {
+      if (call.description.whileClosing !== true) call.cancel(this.closedError(call.description))
+    }
+  }
+
+  closedError(description: Pick<CallDescription<never>, 'operation' | 'key'>): LibkvError {
+    return this.explain(new LibkvError('CLOSED', 'the store is closed'), description)
+  }
+
+  /** The error as the user sees it: naming operation, key, backend and endpoint. */
+  explain(
+    error: LibkvError,
+    { operation, key }: { operation: string; key?: string | undefined },
+  ): LibkvError {
+    const { backend, endpoint } = this.#driver
+    const what = key === undefined ? operation : `${operation} '${key}'`
+    const { code, retryable, ambiguous, current, cause } = error
+    const explained = new LibkvError(
+      code,
+      `${what} on ${backend} (${endpoint}): ${error.message}`,
+      {
+        backend,
+        key,
+        retryable,
+        ambiguous,
+        current,
+        cause,
+      },
+    )
+    return explained
+  }
+
+  #run<T>(
+    description: CallDescription<T>,
+    options: CallOptions | undefined,
+    attempt: (call: Call) => Promise<T>,
+  ): Promise<T> {
+    const signal = options?.signal
+    if (signal?.aborted === true) return reject(signal.reason)
+    if (this.#closed && description.whileClosing !== true) {
+      return reject(this.closedError(description))
+    }
+    const { runtime, requestTimeout, connectionTimeout } = this.#options
+    let timeout = requestTimeout
+    if (options?.timeout !== undefined) {
+      try {
+        timeout = duration('timeout', options.timeout, this.#driver.backend)
+      } catch (error) {
+        return reject(error)
+      }
+    }
+    return new Promise<T>((resolve, rejectCall) => {
+      const started = runtime.now()
+      const call = new PendingCall<T>(description, started + timeout, resolve, rejectCall)
+      call.connectDeadline = Math.min(started + connectionTimeout, call.deadline)
+      const registered = call as PendingCall<never>
+      this.#pending.add(registered)
+      const onAbort = (): void => {
+        call.cancel(signal?.reason)
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      call.timer = runtime.setTimer(() => {
+        call.cancel(this.#timedOut(call, timeout))
+      }, timeout)
+      call.onSettled = () => {
+        call.timer?.cancel()
+        signal?.removeEventListener('abort', onAbort)
+        this.#pending.delete(registered)
+      }
+      this.#attempt(call, attempt, 0)
+    })
+  }
+
+  #attempt<T>(call: PendingCall<T>, attempt: (call: Call) => Promise<T>, count: number): void {
+    call.begin()
+    let answer: Promise<T>
+    try {
+      answer = attempt(call)
+    } catch (error) {
+      answer = reject(error)
+    }
+    answer.then(
+      (value) => {
+        if (call.settled) call.description.discard?.(value)
+        else call.succeed(value)
+      },
+      (error: unknown) => {
+        if (!call.settled) this.#failed(call, attempt, count, error)
+      },
+    )
+  }
+
+  #failed<T>(
+    call: PendingCall<T>,
+    attempt: (call: Call) => Promise<T>,
+    count: number,
+    error: unknown,
+  ): void {
+    if (!isLibkvError(error)) {
+      call.fail(error)
+      return
+    }
+    const { runtime, connectionTimeout } = this.#options
+    if (error.retryable && (call.description.repeatable || !error.ambiguous)) {
+      const now = runtime.now()
+      if (error.code !== 'NOT_REACHABLE') {
+        call.connectDeadline = Math.min(now + connectionTimeout, call.deadline)
+      }
+      const wait = backoff(runtime, count)
+      if (now + wait < call.connectDeadline) {
+        const retry = runtime.setTimer(() => {
+          this.#attempt(call, attempt, count + 1)
+        }, wait)
+        call.begin()
+        call.onCancel(() => {
+          retry.cancel()
+        })
+        return
+      }
+    }
+    call.fail(this.explain(error, call.description))
+  }
+
+  #timedOut(call: PendingCall<never> | PendingCall<unknown>, timeout: number): LibkvError {
+    const ambiguous = call.sent && !call.description.repeatable
+    const error = new LibkvError('TIMEOUT', `no answer within ${String(timeout)} ms`, {
+      retryable: true,
+      ambiguous,
+    })
+    return this.explain(error, call.description)
+  }
+}
+
+class PendingCall<T> implements Call {
+  readonly description: CallDescription<T>
+  readonly deadline: number
+  connectDeadline = 0
+  settled = false
+  sent = false
+  timer: Timer | undefined
+  onSettled: (() => void) | undefined
+  readonly #resolve: (value: T) => void
+  readonly #reject: (error: unknown) => void
+  #onCancel: (() => void)[] | undefined
+
+  constructor(
+    description: CallDescription<T>,
+    deadline: number,
+    resolve: (value: T) => void,
+    rejectCall: (error: unknown) => void,
+  ) {
+    this.description = description
+    this.deadline = deadline
+    this.#resolve = resolve
+    this.#reject = rejectCall
+  }
+
+  /** A new attempt begins: what was sent before has been answered. */
+  begin(): void {
+    this.sent = false
+    this.#onCancel = undefined
+  }
+
+  markSent(): void {
+    this.sent = true
+  }
+
+  onCancel(callback: () => void): void {
+    if (this.settled) callback()
+    else (this.#onCancel ??= []).push(callback)
+  }
+
+  succeed(value: T): void {
+    this.#settle()
+    this.#resolve(value)
+  }
+
+  fail(error: unknown): void {
+    this.#settle()
+    this.#reject(error)
+  }
+
+  /** Settles the call from outside, while the driver is still at it. */
+  cancel(error: unknown): void {
+    if (this.settled) return
+    this.#settle()
+    this.#reject(error)
+    for (const callback of this.#onCancel ?? []) callback()
+  }
+
+  #settle(): void {
+    this.settled = true
+    this.onSettled?.()
+  }
+}
+
+function reject(reason: unknown): Promise<never> {
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with the signal's own reason
+  return Promise.reject(reason)
+}

@@ -1,0 +1,146 @@
+import type { ClientSession } from './client-session.ts'
+import type { Check, CommitOutcome, Write } from './driver.ts'
+import { LibkvError } from './errors.ts'
+import type { KVPair } from './key-value-pair.ts'
+import { Pair } from './key-value-pair.ts'
+import { canonicalKey } from './keys.ts'
+import type { Keyspace } from './keyspace.ts'
+import { MAX_TRANSACTION_OPERATIONS } from './operations.ts'
+import type { Operation } from './operations.ts'
+import type { Session } from './store.ts'
+import { bytesOf } from './values.ts'
+
+/** What it takes to check operations. */
+export interface CommitContext {
+  readonly backend: string
+  readonly keyspace: Keyspace
+  readonly ttl: (ttl: number) => number
+  readonly session: (session: Session) => ClientSession
+}
+
+/** Operations, checked and put into the driver's terms, and the way back from its answer. */
+export class PreparedCommit {
+  readonly checks: Check[] = []
+  readonly writes: Write[] = []
+  readonly #context: CommitContext
+  /** For each operation, the index of its write. */
+  readonly #places: (number | undefined)[] = []
+
+  constructor(context: CommitContext) {
+    this.#context = context
+  }
+
+  add(operation: Operation): void {
+    const { backend, keyspace } = this.#context
+    const name = canonicalKey(operation.key, backend)
+    const key = keyspace.full(name)
+    switch (operation.type) {
+      case 'check': {
+        this.checks.push({ key, expected: expectation(operation.pair) })
+        this.#places.push(undefined)
+        return
+      }
+      case 'put': {
+        const value = bytesOf(operation.value, name, backend)
+        this.#write({ type: 'put', key, value, ...this.#lifetime(operation) })
+        return
+      }
+      case 'remove': {
+        this.#write({ type: 'delete', key })
+        return
+      }
+      default:
+        throw new TypeError('an operation is made by check(), put() or remove()')
+    }
+  }
+
+  keyOfCheck(index: number): string {
+    return this.#context.keyspace.strip(this.checks[index]?.key ?? '')
+  }
+
+  /** One entry for each operation. */
+  pairs(outcome: CommitOutcome & { readonly committed: true }): (KVPair | null)[] {
+    return this.#places.map((place) => {
+      const write = place === undefined ? undefined : this.writes[place]
+      if (write?.type !== 'put' || place === undefined) return null
+      const key = this.#context.keyspace.strip(write.key)
+      const createRevision = outcome.results[place]?.createRevision ?? outcome.revision
+      return new Pair(key, write.value, outcome.revision, createRevision)
+    })
+  }
+
+  /** The error for a check that did not hold. */
+  conflict(outcome: CommitOutcome & { readonly committed: false }, operation: string): LibkvError {
+    const { current } = outcome
+    const expected = this.checks[outcome.failed]?.expected ?? null
+    const details = {
+      current:
+        current === undefined || current === null ? current : this.#context.keyspace.pair(current),
+    }
+    if (operation === 'transaction') {
+      const reason = expected === null ? 'the key exists' : 'the key is not at that revision'
+      const where = `check ${String(outcome.failed + 1)} does not hold`
+      return new LibkvError('TRANSACTION_FAILED', `${where}: ${reason}`, details)
+    }
+    if (expected === null) return new LibkvError('KEY_EXISTS', 'the key exists', details)
+    if (current === null) return new LibkvError('KEY_NOT_FOUND', 'the key is gone', details)
+    const message = `the key is not at revision ${String(expected.revision)} any more`
+    return new LibkvError('KEY_MODIFIED', message, details)
+  }
+
+  #write(write: Write): void {
+    if (this.writes.some(({ key }) => key === write.key)) {
+      const name = this.#context.keyspace.strip(write.key)
+      throw this.#invalid(`key '${name}' is written twice in one transaction`)
+    }
+    this.#places.push(this.writes.length)
+    this.writes.push(write)
+  }
+
+  #lifetime(operation: {
+    readonly ttl?: number | undefined
+    readonly session?: Session | undefined
+  }): {
+    ttl?: number
+    session?: ClientSession['driverSession']
+  } {
+    const { ttl, session } = operation
+    if (ttl !== undefined && session !== undefined) {
+      throw this.#invalid('a key takes a ttl or a session, not both')
+    }
+    if (ttl !== undefined) return { ttl: this.#context.ttl(ttl) }
+    if (session !== undefined) return { session: this.#context.session(session).driverSession }
+    return {}
+  }
+
+  #invalid(message: string): LibkvError {
+    return new LibkvError('INVALID_OPTION', message, { backend: this.#context.backend })
+  }
+}
+
+/**
+ * Checks operations and puts them into the driver's terms.
+ *
+ * @throws LibkvError `INVALID_KEY`, `INVALID_OPTION`, `VALUE_TOO_LARGE`, `SESSION_EXPIRED`. TypeError.
+ */
+export function commitOf(operations: readonly Operation[], context: CommitContext): PreparedCommit {
+  if (!Array.isArray(operations)) throw new TypeError('a transaction takes an array of operations')
+  if (operations.length === 0 || operations.length > MAX_TRANSACTION_OPERATIONS) {
+    throw new LibkvError(
+      'INVALID_OPTION',
+      `a transaction has 1 to ${String(MAX_TRANSACTION_OPERATIONS)} operations, not ${String(operations.length)}`,
+      { backend: context.backend },
+    )
+  }
+  const commit = new PreparedCommit(context)
+  for (const operation of operations as readonly Operation[]) commit.add(operation)
+  return commit
+}
+
+function expectation(pair: KVPair | null): Check['expected'] {
+  if (pair === null) return null
+  if (typeof pair?.revision !== 'bigint' || typeof pair.createRevision !== 'bigint') {
+    throw new TypeError('a previous pair is one that this library returned, or null')
+  }
+  return pair
+}

@@ -1,0 +1,46 @@
+import { channel, tracingChannel } from 'node:diagnostics_channel'
+import type { Channel, TracingChannel } from 'node:diagnostics_channel'
+
+/** What subscribers of {@link callChannel} get. Values are never in it. */
+export interface CallMessage {
+  readonly backend: string
+  readonly endpoint: string
+  readonly namespace: string
+  /** The method of the store, such as `get` or `atomicPut`. */
+  readonly operation: string
+  readonly key: string | undefined
+  /** What the call resolved to. */
+  result?: unknown
+  /** What it rejected with. */
+  error?: unknown
+}
+
+/** What subscribers of `libkv:session` get. */
+export interface SessionMessage {
+  readonly backend: string
+  readonly id: string
+  readonly event: 'opened' | 'renewed' | 'lost' | 'closed'
+}
+
+/** What subscribers of `libkv:watch` get. */
+export interface WatchMessage {
+  readonly backend: string
+  readonly key: string
+  readonly event: 'opened' | 'state' | 'ended'
+}
+
+/**
+ * The tracing channel of every call: `tracing:libkv:call:start`, `…:end`, `…:asyncStart`, `…:asyncEnd` and `…:error`, each with
+ * one {@link CallMessage} object a call. Nobody subscribed costs one comparison.
+ *
+ * @example
+ * import { tracingChannel } from 'node:diagnostics_channel'
+ * tracingChannel('libkv:call').subscribe({ asyncEnd: ({ operation, key }) => console.log(operation, key) })
+ */
+export const callChannel: TracingChannel<CallMessage> = tracingChannel('libkv:call')
+
+/** `libkv:session`: a {@link SessionMessage} whenever a session is opened, renewed, lost or closed. */
+export const sessionChannel: Channel = channel('libkv:session')
+
+/** `libkv:watch`: a {@link WatchMessage} whenever a watch is opened, delivers a state or ends. */
+export const watchChannel: Channel = channel('libkv:watch')

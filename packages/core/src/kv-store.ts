@@ -1,0 +1,387 @@
+import { Calls } from './calls.ts'
+import type { CallDescription } from './calls.ts'
+import { ClientSession } from './client-session.ts'
+import { commitOf } from './commit.ts'
+import type { Call, Driver, DriverSession, Scan, WriteResult } from './driver.ts'
+import { LibkvError } from './errors.ts'
+import type { KVPair } from './key-value-pair.ts'
+import { Pair } from './key-value-pair.ts'
+import { canonicalDirectory, canonicalKey } from './keys.ts'
+import { Keyspace } from './keyspace.ts'
+import { KeyLocker } from './locker.ts'
+import type { Operation, TransactionResult } from './operations.ts'
+import { duration, resolveOptions } from './options.ts'
+import type { ResolvedOptions, StoreOptions } from './options.ts'
+import type {
+  CallOptions,
+  Capabilities,
+  Locker,
+  LockOptions,
+  ReadOptions,
+  Session,
+  SessionOptions,
+  Store,
+  TreeSnapshot,
+  Value,
+  WriteOptions,
+} from './store.ts'
+import { bytesOf } from './values.ts'
+import { KeyWatch } from './watch-key.ts'
+import { TreeWatch } from './watch-tree.ts'
+
+/** The take-over time of sessions and locks that name none, in milliseconds. */
+export const DEFAULT_SESSION_TTL = 20_000
+
+/**
+ * Makes a store of a driver. This is what a backend's factory returns.
+ *
+ * @throws LibkvError `INVALID_OPTION`, `INVALID_KEY`.
+ */
+export function openStore(driver: Driver, options: StoreOptions = {}): Store {
+  return new KvStore(driver, resolveOptions(options, driver.backend))
+}
+
+/** The only implementation of {@link Store}: everything that is the same on all backends, over a {@link Driver}. */
+class KvStore implements Store {
+  readonly backend: string
+  readonly capabilities: Capabilities
+  readonly #driver: Driver
+  readonly #options: ResolvedOptions
+  readonly #keyspace: Keyspace
+  readonly #calls: Calls
+  readonly #watches = new Set<{ end(): void }>()
+  readonly #sessions = new Set<ClientSession>()
+  readonly #cleanups = new Set<Promise<unknown>>()
+  #closing: Promise<void> | undefined
+
+  constructor(driver: Driver, options: ResolvedOptions) {
+    this.backend = driver.backend
+    this.capabilities = driver.capabilities
+    this.#driver = driver
+    this.#options = options
+    this.#keyspace = new Keyspace(options.namespace)
+    this.#calls = new Calls(driver, options)
+  }
+
+  async get(key: string, options?: ReadOptions): Promise<KVPair | null> {
+    const name = canonicalKey(key, this.backend)
+    const request = { consistency: this.#consistency(options), values: true }
+    const entry = await this.#read('get', name, options, (call) =>
+      this.#driver.read(this.#keyspace.full(name), request, call),
+    )
+    return entry === null ? null : new Pair(name, entry.value, entry.revision, entry.createRevision)
+  }
+
+  async exists(key: string, options?: ReadOptions): Promise<boolean> {
+    const name = canonicalKey(key, this.backend)
+    const request = { consistency: this.#consistency(options), values: false }
+    const entry = await this.#read('exists', name, options, (call) =>
+      this.#driver.read(this.#keyspace.full(name), request, call),
+    )
+    return entry !== null
+  }
+
+  async list(directory: string, options?: ReadOptions): Promise<KVPair[]> {
+    const { entries } = await this.#scan('list', directory, true, options)
+    const pairs: KVPair[] = []
+    for (const entry of entries) {
+      if (this.#keyspace.shows(entry.key)) pairs.push(this.#keyspace.pair(entry))
+    }
+    return pairs
+  }
+
+  async keys(directory: string, options?: ReadOptions): Promise<string[]> {
+    const { entries } = await this.#scan('keys', directory, false, options)
+    const keys: string[] = []
+    for (const { key } of entries)
+      if (this.#keyspace.shows(key)) keys.push(this.#keyspace.strip(key))
+    return keys
+  }
+
+  async put(key: string, value: Value, options?: WriteOptions): Promise<KVPair> {
+    const name = canonicalKey(key, this.backend)
+    const operation: Operation = { type: 'put', key: name, value, ...ttlAndSession(options) }
+    const { results } = await this.#commit('put', name, [operation], options)
+    return results[0] as KVPair
+  }
+
+  async delete(key: string, options?: CallOptions): Promise<boolean> {
+    const name = canonicalKey(key, this.backend)
+    const { writes } = await this.#commit('delete', name, [{ type: 'remove', key: name }], options)
+    return writes[0]?.existed ?? false
+  }
+
+  async deleteTree(directory: string, options?: CallOptions): Promise<number> {
+    const name = canonicalDirectory(directory, this.backend)
+    return this.#run({ operation: 'deleteTree', key: name, repeatable: false }, options, (call) => {
+      return this.#driver.removeTree(this.#keyspace.tree(name), call)
+    })
+  }
+
+  async atomicPut(
+    key: string,
+    value: Value,
+    previous: KVPair | null,
+    options?: WriteOptions,
+  ): Promise<KVPair> {
+    const name = canonicalKey(key, this.backend)
+    const operations: Operation[] = [
+      { type: 'check', key: name, pair: previous },
+      { type: 'put', key: name, value, ...ttlAndSession(options) },
+    ]
+    const { results } = await this.#commit('atomicPut', name, operations, options)
+    return results[1] as KVPair
+  }
+
+  async atomicDelete(key: string, previous: KVPair, options?: CallOptions): Promise<void> {
+    const name = canonicalKey(key, this.backend)
+    if ((previous as KVPair | null) === null) {
+      throw new TypeError('atomicDelete needs the pair that is to be deleted')
+    }
+    const operations: Operation[] = [
+      { type: 'check', key: name, pair: previous },
+      { type: 'remove', key: name },
+    ]
+    await this.#commit('atomicDelete', name, operations, options)
+  }
+
+  async transaction(
+    operations: readonly Operation[],
+    options?: CallOptions,
+  ): Promise<TransactionResult> {
+    if (!this.capabilities.transactions) {
+      throw new LibkvError(
+        'NOT_SUPPORTED',
+        `${this.backend} has no transactions over several keys`,
+        {
+          backend: this.backend,
+        },
+      )
+    }
+    const { revision, results } = await this.#commit('transaction', undefined, operations, options)
+    return { revision, results }
+  }
+
+  watch(key: string, options?: CallOptions): AsyncIterable<KVPair | null> {
+    const name = canonicalKey(key, this.backend)
+    this.#refuseWhenClosed('watch', name)
+    return {
+      [Symbol.asyncIterator]: () => {
+        this.#refuseWhenClosed('watch', name)
+        const watch = new KeyWatch(this.#watchContext, this.#keyspace, name, options)
+        return watch.open({ key: this.#keyspace.full(name) })
+      },
+    }
+  }
+
+  watchTree(directory: string, options?: CallOptions): AsyncIterable<TreeSnapshot> {
+    const name = canonicalDirectory(directory, this.backend)
+    this.#refuseWhenClosed('watchTree', name)
+    return {
+      [Symbol.asyncIterator]: () => {
+        this.#refuseWhenClosed('watchTree', name)
+        const watch = new TreeWatch(this.#watchContext, this.#keyspace, name, options)
+        return watch.open({ prefix: this.#keyspace.prefix(name) })
+      },
+    }
+  }
+
+  async session(options?: SessionOptions): Promise<Session> {
+    return this.#openSession(options?.ttl ?? DEFAULT_SESSION_TTL, options)
+  }
+
+  newLock(key: string, options: LockOptions = {}): Locker {
+    const name = canonicalKey(key, this.backend)
+    const { runtime } = this.#options
+    if (options.session !== undefined && options.ttl !== undefined) {
+      throw this.#invalid('a lock takes a ttl or a session, not both')
+    }
+    return new KeyLocker(
+      {
+        backend: this.backend,
+        driver: this.#driver,
+        calls: this.#calls,
+        keyspace: this.#keyspace,
+        runtime,
+        openSession: (ttl) => this.#openSession(ttl, undefined),
+        afterwards: (cleanup) => {
+          this.#afterwards(cleanup)
+        },
+      },
+      name,
+      {
+        value: bytesOf(options.value ?? '', name, this.backend),
+        ttl: this.#checkedTtl(options.ttl ?? DEFAULT_SESSION_TTL),
+        session: options.session === undefined ? undefined : this.#own(options.session),
+      },
+    )
+  }
+
+  async ready(options?: CallOptions): Promise<void> {
+    const timeout = options?.timeout ?? this.#options.connectionTimeout
+    await this.#run(
+      { operation: 'ready', repeatable: true },
+      { timeout, signal: options?.signal },
+      (call) => this.#driver.ping(call),
+    )
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    this.#calls.close()
+    for (const watch of this.#watches) watch.end()
+    // What the server cannot be told now goes with the sessions' own deadlines.
+    await Promise.allSettled([...this.#sessions].map((session) => session.close()))
+    await Promise.allSettled(this.#cleanups)
+    await this.#driver.close()
+  }
+
+  #run<T>(
+    description: CallDescription<T>,
+    options: CallOptions | undefined,
+    attempt: (call: Call) => Promise<T>,
+  ): Promise<T> {
+    return this.#calls.run(description, options, attempt)
+  }
+
+  #read<T>(
+    operation: string,
+    key: string,
+    options: CallOptions | undefined,
+    attempt: (call: Call) => Promise<T>,
+  ): Promise<T> {
+    return this.#calls.run({ operation, key, repeatable: true }, options, attempt)
+  }
+
+  #scan(
+    operation: string,
+    directory: string,
+    values: boolean,
+    options: ReadOptions | undefined,
+  ): Promise<Scan> {
+    const name = canonicalDirectory(directory, this.backend)
+    const request = { consistency: this.#consistency(options), values }
+    return this.#read(operation, name, options, (call) =>
+      this.#driver.scan(this.#keyspace.prefix(name), request, call),
+    )
+  }
+
+  async #commit(
+    operation: string,
+    key: string | undefined,
+    operations: readonly Operation[],
+    options: CallOptions | undefined,
+  ): Promise<TransactionResult & { readonly writes: readonly WriteResult[] }> {
+    const commit = commitOf(operations, {
+      backend: this.backend,
+      keyspace: this.#keyspace,
+      ttl: (ttl) => this.#checkedTtl(ttl),
+      session: (session) => this.#own(session),
+    })
+    const outcome = await this.#run({ operation, key, repeatable: false }, options, (call) =>
+      this.#driver.commit(commit.checks, commit.writes, call),
+    )
+    if (!outcome.committed) {
+      throw this.#calls.explain(commit.conflict(outcome, operation), {
+        operation,
+        key: commit.keyOfCheck(outcome.failed),
+      })
+    }
+    return {
+      revision: outcome.revision,
+      results: commit.pairs(outcome),
+      writes: outcome.results,
+    }
+  }
+
+  async #openSession(ttl: number, options: CallOptions | undefined): Promise<ClientSession> {
+    const checked = this.#checkedTtl(ttl)
+    const { runtime } = this.#options
+    const opened = await this.#run<{ sentAt: number; driverSession: DriverSession }>(
+      {
+        operation: 'session',
+        repeatable: true,
+        discard: ({ driverSession }) => {
+          // Opened for nobody: the caller has given up.
+          this.#afterwards(
+            this.#calls.run(
+              { operation: 'close session', repeatable: true, whileClosing: true },
+              undefined,
+              (call) => driverSession.close(call),
+            ),
+          )
+        },
+      },
+      options,
+      async (call) => {
+        const sentAt = runtime.now()
+        return { sentAt, driverSession: await this.#driver.openSession(checked, call) }
+      },
+    )
+    const context = {
+      calls: this.#calls,
+      runtime,
+      backend: this.backend,
+      sessions: this.#sessions,
+    }
+    return new ClientSession(context, opened.driverSession, checked, opened.sentAt)
+  }
+
+  /** Work that goes on after its call was settled; `close()` waits for it. */
+  #afterwards(cleanup: Promise<unknown>): void {
+    const settled = cleanup.catch(() => undefined).finally(() => this.#cleanups.delete(settled))
+    this.#cleanups.add(settled)
+  }
+
+  get #watchContext(): ConstructorParameters<typeof KeyWatch>[0] {
+    return {
+      driver: this.#driver,
+      calls: this.#calls,
+      runtime: this.#options.runtime,
+      watches: this.#watches,
+    }
+  }
+
+  #consistency(options: ReadOptions | undefined): 'linearizable' | 'stale' {
+    const consistency: unknown = options?.consistency ?? 'linearizable'
+    if (consistency === 'linearizable' || consistency === 'stale') return consistency
+    throw this.#invalid(
+      `consistency is ${String(consistency)}; it must be 'linearizable' or 'stale'`,
+    )
+  }
+
+  #checkedTtl(ttl: number): number {
+    const { min, max } = this.capabilities.ttl
+    return duration('ttl', ttl, this.backend, min, max)
+  }
+
+  #own(session: Session): ClientSession {
+    if (session instanceof ClientSession && this.#sessions.has(session)) {
+      if (session.isAlive()) return session
+    } else if (!(session instanceof ClientSession) || session.isAlive()) {
+      throw this.#invalid('the session is not one of this store')
+    }
+    throw new LibkvError('SESSION_EXPIRED', `session ${session.id} on ${this.backend} is over`, {
+      backend: this.backend,
+    })
+  }
+
+  #refuseWhenClosed(operation: string, key: string): void {
+    if (this.#calls.closed) throw this.#calls.closedError({ operation, key })
+  }
+
+  #invalid(message: string): LibkvError {
+    return new LibkvError('INVALID_OPTION', message, { backend: this.backend })
+  }
+}
+
+function ttlAndSession(options: WriteOptions | undefined): Pick<WriteOptions, 'ttl' | 'session'> {
+  return { ttl: options?.ttl, session: options?.session }
+}

@@ -1,0 +1,156 @@
+import { LinkedSignal, orAbort } from './abort.ts'
+import type { Calls } from './calls.ts'
+import type { ClientSession } from './client-session.ts'
+import type { Driver } from './driver.ts'
+import { LibkvError, isLibkvError } from './errors.ts'
+import { Contender } from './lock-contender.ts'
+import { LockHolding } from './lock-holding.ts'
+import type { Keyspace } from './keyspace.ts'
+import { duration } from './options.ts'
+import type { Runtime } from './runtime.ts'
+import type { CallOptions, HeldLock, LockCallOptions, Locker } from './store.ts'
+
+/** What a lock needs of its store. */
+export interface LockContext {
+  readonly backend: string
+  readonly driver: Driver
+  readonly calls: Calls
+  readonly keyspace: Keyspace
+  readonly runtime: Runtime
+  readonly openSession: (ttl: number) => Promise<ClientSession>
+  /** Takes work that goes on after its caller was answered. */
+  readonly afterwards: (cleanup: Promise<unknown>) => void
+}
+
+/** {@link LockOptions}, checked. */
+export interface ResolvedLockOptions {
+  readonly value: Uint8Array
+  readonly ttl: number
+  readonly session: ClientSession | undefined
+}
+
+/**
+ * A lock over sessions and compare-and-set alone, so that it is the same on every backend. Each attempt puts a contender
+ * key that is bound to a session; the lowest create revision holds; everyone else watches only the contender just ahead,
+ * so that a hand-over wakes one. The create revision is the fencing token. (The recipe is that of ZooKeeper's "Locks" and
+ * of etcd's `concurrency.Mutex`.)
+ */
+export class KeyLocker implements Locker {
+  readonly key: string
+  readonly #context: LockContext
+  readonly #options: ResolvedLockOptions
+  #busy = false
+  #holding: LockHolding | undefined
+
+  constructor(context: LockContext, key: string, options: ResolvedLockOptions) {
+    this.#context = context
+    this.key = key
+    this.#options = options
+  }
+
+  async lock(options: LockCallOptions = {}): Promise<HeldLock> {
+    const { timeout } = options
+    if (timeout !== undefined) duration('timeout', timeout, this.#context.backend)
+    using limit = new LinkedSignal(options.signal)
+    const timer =
+      timeout === undefined
+        ? undefined
+        : this.#context.runtime.setTimer(() => {
+            limit.abort(this.#error('TIMEOUT', `not acquired within ${String(timeout)} ms`))
+          }, timeout)
+    try {
+      return await this.#exclusively(() => this.#acquire(limit.signal))
+    } finally {
+      timer?.cancel()
+    }
+  }
+
+  async tryLock(options: CallOptions = {}): Promise<HeldLock | null> {
+    return this.#exclusively(async () => {
+      if (await Contender.anyFor(this.#context, this.key, options)) return null
+      using limit = new LinkedSignal(options.signal)
+      const contender = await this.#enter(limit.signal)
+      try {
+        const isFirst = (await contender.ahead(options)) === null
+        const holding = isFirst ? await LockHolding.take(this.#context, contender, options) : null
+        if (holding !== null) return (this.#holding = holding)
+      } catch (error) {
+        this.#context.afterwards(contender.leave())
+        throw error
+      }
+      await contender.leave()
+      return null
+    })
+  }
+
+  isHeld(): boolean {
+    return this.#holding?.isHeld() ?? false
+  }
+
+  async unlock(): Promise<void> {
+    await this.#holding?.unlock()
+  }
+
+  async #acquire(signal: AbortSignal): Promise<HeldLock> {
+    let contender = await this.#enter(signal)
+    for (;;) {
+      try {
+        await contender.waitForTurn(signal)
+        const holding = await LockHolding.take(this.#context, contender, { signal })
+        if (holding !== null) return (this.#holding = holding)
+      } catch (error) {
+        this.#context.afterwards(contender.leave())
+        if (signal.aborted || !isLibkvError(error, 'SESSION_EXPIRED')) throw error
+      }
+      // The place in the line is lost: the store was away for longer than the session, or an operator removed it.
+      this.#context.afterwards(contender.leave())
+      if (this.#options.session?.isAlive() === false) {
+        throw this.#error('SESSION_EXPIRED', 'the session of the lock is over')
+      }
+      contender = await this.#enterAgain(signal)
+    }
+  }
+
+  /**
+   * Gets in line. An abort is answered at once, but the request is seen through, since only its answer tells what has to
+   * be taken back.
+   */
+  async #enter(signal: AbortSignal): Promise<Contender> {
+    signal.throwIfAborted()
+    const entering = Contender.enter(this.#context, this.key, this.#options)
+    try {
+      return await orAbort(entering, signal)
+    } catch (error) {
+      this.#context.afterwards(entering.then((contender) => contender.leave()))
+      throw error
+    }
+  }
+
+  /** Having been in line once, it keeps trying through outages. */
+  async #enterAgain(signal: AbortSignal): Promise<Contender> {
+    for (;;) {
+      try {
+        return await this.#enter(signal)
+      } catch (error) {
+        if (signal.aborted || !isLibkvError(error) || !error.retryable) throw error
+      }
+    }
+  }
+
+  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#busy || this.isHeld()) {
+      throw new TypeError(`the locker of '${this.key}' holds or waits for the lock already`)
+    }
+    this.#busy = true
+    try {
+      return await work()
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  #error(code: 'TIMEOUT' | 'SESSION_EXPIRED', message: string): LibkvError {
+    const error = new LibkvError(code, message, { retryable: code === 'TIMEOUT' })
+    return this.#context.calls.explain(error, { operation: 'lock', key: this.key })
+  }
+}
