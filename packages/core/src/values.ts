@@ -2,7 +2,7 @@ import { LibkvError } from './errors.ts'
 import type { Value } from './store.ts'
 
 /** The largest value, in bytes: Consul's limit, 512 KiB. */
-export const MAX_VALUE_BYTES = 512 * 1024
+export const MAX_VALUE_BYTES: number = 512 * 1024
 
 const utf8 = new TextEncoder()
 

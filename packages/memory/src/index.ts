@@ -1,1 +1,2 @@
-export {}
+export { memory, memoryFaults } from './memory.ts'
+export type { MemoryFaults } from './memory-faults.ts'
