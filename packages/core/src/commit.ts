@@ -36,7 +36,7 @@ export class PreparedCommit {
     const key = keyspace.full(name)
     switch (operation.type) {
       case 'check': {
-        this.checks.push({ key, expected: expectation(operation.pair) })
+        this.checks.push({ key, expected: this.#expectation(name, operation.pair) })
         this.#places.push(undefined)
         return
       }
@@ -113,6 +113,17 @@ export class PreparedCommit {
     return {}
   }
 
+  #expectation(name: string, pair: KVPair | null): Check['expected'] {
+    if (pair === null) return null
+    const { key, revision, createRevision } = Object(pair) as Partial<KVPair>
+    if (typeof revision !== 'bigint' || typeof createRevision !== 'bigint') {
+      throw new TypeError('a previous pair is one that this library returned, or null')
+    }
+    if (key !== name)
+      throw this.#invalid(`the previous pair is that of key '${String(key)}', not '${name}'`)
+    return { revision, createRevision }
+  }
+
   #invalid(message: string): LibkvError {
     return new LibkvError('INVALID_OPTION', message, { backend: this.#context.backend })
   }
@@ -135,12 +146,4 @@ export function commitOf(operations: readonly Operation[], context: CommitContex
   const commit = new PreparedCommit(context)
   for (const operation of operations as readonly Operation[]) commit.add(operation)
   return commit
-}
-
-function expectation(pair: KVPair | null): Check['expected'] {
-  if (pair === null) return null
-  if (typeof pair?.revision !== 'bigint' || typeof pair.createRevision !== 'bigint') {
-    throw new TypeError('a previous pair is one that this library returned, or null')
-  }
-  return pair
 }

@@ -1,0 +1,68 @@
+import { LibkvError } from '@libkv/core'
+import type { ErrorCode } from '@libkv/core'
+
+/** What a gRPC call fails with. `code` is the status: https://grpc.io/docs/guides/status-codes/ */
+export interface GrpcError extends Error {
+  readonly code: number
+  readonly details: string
+}
+
+interface Meaning {
+  readonly code: ErrorCode
+  readonly retryable?: boolean
+  readonly ambiguous?: boolean
+}
+
+/** By what the server says; the first that is found in the text counts. */
+const bySentence: readonly (readonly [RegExp, Meaning])[] = [
+  [/permission denied/, { code: 'ACCESS_DENIED' }],
+  [/authentication failed|user name is empty|user name not found/, { code: 'ACCESS_DENIED' }],
+  [/authentication is not enabled/, { code: 'INVALID_OPTION' }],
+  [/invalid auth token|revision of auth store is old/, { code: 'ACCESS_DENIED' }],
+  [/requested lease not found/, { code: 'SESSION_EXPIRED' }],
+  [/too large lease TTL/, { code: 'INVALID_OPTION' }],
+  [/request is too large|message larger than max/, { code: 'VALUE_TOO_LARGE' }],
+  [/too many operations in txn request/, { code: 'INVALID_OPTION' }],
+  [/too many requests/, { code: 'NOT_REACHABLE', retryable: true }],
+  [/no leader/, { code: 'NOT_REACHABLE', retryable: true, ambiguous: true }],
+  // grpc-js says so before anything was sent.
+  [
+    /^No connection established|^Name resolution failed/,
+    { code: 'NOT_REACHABLE', retryable: true },
+  ],
+  [
+    /etcdserver: request timed out|context deadline exceeded/,
+    { code: 'TIMEOUT', retryable: true, ambiguous: true },
+  ],
+]
+
+/** By the status of gRPC, for what has no sentence of its own. */
+const byStatus: Readonly<Record<number, Meaning>> = {
+  3: { code: 'BACKEND_ERROR' },
+  4: { code: 'TIMEOUT', retryable: true, ambiguous: true },
+  7: { code: 'ACCESS_DENIED' },
+  14: { code: 'NOT_REACHABLE', retryable: true, ambiguous: true },
+  16: { code: 'ACCESS_DENIED' },
+}
+
+/** What the server or the connection said, as an error of libkv. */
+export function errorOf(error: unknown): LibkvError {
+  if (error instanceof LibkvError) return error
+  const { code = 2, details, message } = error as Partial<GrpcError>
+  const text = details ?? message ?? String(error)
+  const meaning = bySentence.find(([pattern]) => pattern.test(text))?.[1] ??
+    byStatus[code] ?? { code: 'BACKEND_ERROR' as const, ambiguous: true }
+  return new LibkvError(meaning.code, text, { backend: 'etcd', cause: error, ...meaning })
+}
+
+/** Whether the token is to be renewed. The request was refused before anything happened. */
+export function isStaleToken(text: string): boolean {
+  return /invalid auth token|revision of auth store is old/.test(text)
+}
+
+/** Whether the history that was asked for is gone. */
+export function isCompacted(error: unknown): boolean {
+  return (
+    (error as Partial<GrpcError>).details?.includes('required revision has been compacted') ?? false
+  )
+}

@@ -1,0 +1,21 @@
+import { openStore } from '@libkv/core'
+import type { Store } from '@libkv/core'
+import { EtcdDriver } from './etcd-driver.ts'
+import { resolveEtcdOptions } from './etcd-options.ts'
+import type { EtcdOptions } from './etcd-options.ts'
+
+/**
+ * Opens a store over an etcd cluster (v3 API; tested with etcd 3.4 and 3.5). It does no I/O.
+ *
+ * @param addresses - the members, `host:port` or `http(s)://host:port` each; one that answers is enough.
+ * @throws LibkvError `INVALID_OPTION`, `INVALID_KEY` for the namespace.
+ *
+ * @example
+ * await using kv = etcd(['https://10.0.0.1:2379', 'https://10.0.0.2:2379'], {
+ *   tls: { caFile: '/etc/etcd/ca.pem', certFile: '/etc/etcd/client.pem', keyFile: '/etc/etcd/client.key' },
+ *   namespace: 'app',
+ * })
+ */
+export function etcd(addresses?: readonly string[], options: EtcdOptions = {}): Store {
+  return openStore(new EtcdDriver(resolveEtcdOptions(addresses, options)), options)
+}
