@@ -1,10 +1,10 @@
 import { Metadata } from '@grpc/grpc-js'
-import type { ClientDuplexStream } from '@grpc/grpc-js'
 import { DetachedCall, LibkvError } from '@libkv/core'
 import type { Call, Runtime, Timer, TlsMaterial } from '@libkv/core'
 import { EtcdAuthentication } from './etcd-authentication.ts'
 import { EtcdEndpoint } from './etcd-endpoint.ts'
-import type { Service } from './etcd-endpoint.ts'
+import type { Method, Stream } from './etcd-endpoint.ts'
+import { authenticate, range } from './etcd-methods.ts'
 import { errorOf, isStaleToken } from './etcd-errors.ts'
 import type { GrpcError } from './etcd-errors.ts'
 import type { ResolvedEtcdOptions } from './etcd-options.ts'
@@ -48,33 +48,32 @@ export class EtcdClient {
    *
    * @throws LibkvError. `retryable` and `ambiguous` tell what may be done about it.
    */
-  async request<T>(service: Service, method: string, payload: object, call: Call): Promise<T> {
+  async request<Q, A>(method: Method<Q, A>, payload: Q, call: Call): Promise<A> {
     if (this.#authentication === undefined) {
-      return this.#send(service, method, payload, noMetadata, call)
+      return this.#send(method, payload, noMetadata, call)
     }
     const metadata = await this.#authentication.metadata()
     try {
-      return await this.#send(service, method, payload, metadata, call)
+      return await this.#send(method, payload, metadata, call)
     } catch (error) {
       if (!isStaleToken((error as LibkvError).message)) throw error
       this.#authentication.invalidate(metadata)
-      return this.#send(service, method, payload, await this.#authentication.metadata(), call)
+      return this.#send(method, payload, await this.#authentication.metadata(), call)
     }
   }
 
   /** Opens a stream. It has an `error` listener; what it reports is for {@link EtcdClient.streamFailed}. */
-  async stream(
-    service: 'Watch' | 'Lease',
-    method: 'watch' | 'leaseKeepAlive',
+  async stream<Q, A>(
+    method: Method<Q, A>,
     call: Call,
-  ): Promise<{ stream: ClientDuplexStream<unknown, unknown>; metadata: Metadata }> {
+  ): Promise<{ stream: Stream<Q, A>; metadata: Metadata }> {
     const token = (await this.#authentication?.metadata()) ?? noMetadata
     const metadata = token.clone()
     // A member that is cut off from the others ends the stream instead of falling silent.
     metadata.set('hasleader', 'true')
     const endpoint = this.#ready() ?? (await this.#connect(call))
     if (call.settled) throw new LibkvError('CLOSED', 'nobody waits for the stream any more')
-    return { stream: endpoint.stream(service, method, metadata), metadata: token }
+    return { stream: endpoint.stream(method, metadata), metadata: token }
   }
 
   /** What the end of a stream means. A token that is stale is renewed for the next one. */
@@ -91,25 +90,12 @@ export class EtcdClient {
     for (const endpoint of this.#endpoints) endpoint.close()
   }
 
-  async #send<T>(
-    service: Service,
-    method: string,
-    payload: object,
-    metadata: Metadata,
-    call: Call,
-  ): Promise<T> {
+  async #send<Q, A>(method: Method<Q, A>, payload: Q, metadata: Metadata, call: Call): Promise<A> {
     const endpoint = this.#ready() ?? (await this.#connect(call))
     if (call.settled) throw new LibkvError('CLOSED', 'nobody waits for the answer any more')
     this.#watch()
     try {
-      return await endpoint.request<T>(
-        service,
-        method,
-        payload,
-        metadata,
-        call,
-        this.#runtime.now(),
-      )
+      return await endpoint.request(method, payload, metadata, call, this.#runtime.now())
     } catch (error) {
       // Abandoned: the member does not answer. The request may have been carried out.
       if ((error as GrpcError).code === 1 && endpoint.suspect) {
@@ -128,13 +114,7 @@ export class EtcdClient {
     const { requestTimeout, connectionTimeout } = this.#options
     const call = new DetachedCall(this.#runtime, requestTimeout, connectionTimeout)
     try {
-      const reply = await this.#send<{ token: string }>(
-        'Auth',
-        'authenticate',
-        credentials,
-        noMetadata,
-        call,
-      )
+      const reply = await this.#send(authenticate, credentials, noMetadata, call)
       return reply.token
     } finally {
       call.done()
@@ -226,7 +206,7 @@ export class EtcdClient {
     try {
       const metadata = this.#authentication?.known ?? noMetadata
       const key = Buffer.from('health')
-      await endpoint.request('KV', 'range', { key }, metadata, call, this.#runtime.now())
+      await endpoint.request(range, { key }, metadata, call, this.#runtime.now())
     } catch (error) {
       // An answer, if only to say no, shows that it is there.
       const { code } = error as GrpcError

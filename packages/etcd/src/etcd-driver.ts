@@ -14,14 +14,14 @@ import type {
   Scope,
   Tree,
   Write,
-  WriteResult,
 } from '@libkv/core'
-import type { IDeleteRangeResponse, IRangeResponse, ITxnResponse } from 'etcd3'
 import { EtcdClient } from './etcd-client.ts'
 import { isCompacted } from './etcd-errors.ts'
 import { EtcdLease } from './etcd-lease.ts'
 import type { ResolvedEtcdOptions } from './etcd-options.ts'
-import { compareOf, entryOf, operationOf, rangeOf, rangesOf } from './etcd-requests.ts'
+import type { KeyRange, RangeRequest, TxnReply } from './etcd-codec.ts'
+import { deleteRange, put, range, txn } from './etcd-methods.ts'
+import { deletesOf, rangeOf, rangeOfScope } from './etcd-requests.ts'
 import { EtcdFeed } from './etcd-watch.ts'
 
 export const etcdCapabilities: Capabilities = {
@@ -57,18 +57,12 @@ export class EtcdDriver implements Driver {
   }
 
   async read(key: string, request: ReadRequest, call: Call): Promise<Entry | null> {
-    const { kvs } = await this.#client.request<IRangeResponse>(
-      'KV',
-      'range',
-      {
-        key: Buffer.from(key),
-        serializable: request.consistency === 'stale',
-        keys_only: !request.values,
-      },
+    const { entries } = await this.#client.request(
+      range,
+      rangeRequest({ key: Buffer.from(key) }, request),
       call,
     )
-    const [pair] = kvs
-    return pair === undefined ? null : (entryOf(pair) ?? null)
+    return entries[0] ?? null
   }
 
   async scan(prefix: string, request: ReadRequest, call: Call): Promise<Scan> {
@@ -93,12 +87,12 @@ export class EtcdDriver implements Driver {
   }
 
   async removeTree(tree: Tree, call: Call): Promise<number> {
-    const success = rangesOf(tree).map((range) => ({ request_delete_range: range }))
-    const { responses } = await this.#client.request<ITxnResponse>('KV', 'txn', { success }, call)
-    return responses.reduce(
-      (sum, { response_delete_range: { deleted } }) => sum + Number(deleted),
-      0,
+    const { replies } = await this.#client.request(
+      txn,
+      { checks: [], writes: deletesOf(tree) },
+      call,
     )
+    return replies.reduce((sum, { deleted }) => sum + deleted, 0)
   }
 
   observe(scope: Scope, observer: Observer): Observation {
@@ -120,7 +114,7 @@ export class EtcdDriver implements Driver {
 
   async ping(call: Call): Promise<void> {
     try {
-      await this.#client.request('KV', 'range', { key: Buffer.from('health') }, call)
+      await this.#client.request(range, { key: Buffer.from('health') }, call)
     } catch (error) {
       // A user who may not read that key has been answered.
       const denied = error instanceof LibkvError && error.message.includes('permission denied')
@@ -135,46 +129,23 @@ export class EtcdDriver implements Driver {
   }
 
   async #scan(prefix: string, request: ReadRequest, call: Call): Promise<Scan> {
-    const range = rangeOf(prefix)
-    const entries: Entry[] = []
-    let revision = 0n
-    for (let more = true; more;) {
-      const page = await this.#client.request<IRangeResponse>(
-        'KV',
-        'range',
-        {
-          ...range,
-          limit: PAGE,
-          revision: revision.toString(),
-          keys_only: !request.values,
-          serializable: request.consistency === 'stale',
-        },
-        call,
-      )
-      if (revision === 0n) revision = BigInt(page.header.revision)
-      for (const pair of page.kvs) {
-        const entry = entryOf(pair)
-        if (entry !== undefined) entries.push(entry)
-      }
-      const last = page.kvs.at(-1)
-      more = page.more && last !== undefined
-      if (last !== undefined) range.key = Buffer.concat([last.key, Buffer.from([0])])
+    const first = { ...rangeRequest(rangeOf(prefix), request), limit: PAGE }
+    const { revision, entries, next } = await this.#client.request(range, first, call)
+    if (next === undefined) return { entries, revision }
+    const all = [...entries]
+    for (let last: Uint8Array | undefined = next; last !== undefined;) {
+      const key = Buffer.concat([last, Buffer.from([0])])
+      const page = await this.#client.request(range, { ...first, key, revision }, call)
+      for (const entry of page.entries) all.push(entry)
+      last = page.next
     }
-    return { entries, revision }
+    return { entries: all, revision }
   }
 
-  async #readScope(scope: Scope, call: Call): Promise<Scan> {
-    if ('prefix' in scope) {
-      return this.scan(scope.prefix, { consistency: 'linearizable', values: true }, call)
-    }
-    const { header, kvs } = await this.#client.request<IRangeResponse>(
-      'KV',
-      'range',
-      { key: Buffer.from(scope.key) },
-      call,
-    )
-    const entries = kvs.map(entryOf).filter((entry) => entry !== undefined)
-    return { entries, revision: BigInt(header.revision) }
+  #readScope(scope: Scope, call: Call): Promise<Scan> {
+    return 'prefix' in scope
+      ? this.scan(scope.prefix, { consistency: 'linearizable', values: true }, call)
+      : this.#client.request(range, rangeOfScope(scope), call)
   }
 
   /** A grant and a put: two round trips. All keys with a time to live get a lease of their own. */
@@ -217,33 +188,42 @@ export class EtcdDriver implements Driver {
     leases: ReadonlyMap<number, EtcdLease> | undefined,
     call: Call,
   ): Promise<CommitOutcome> {
-    const reply = await this.#client.request<ITxnResponse>(
-      'KV',
-      'txn',
-      {
-        compare: checks.map(compareOf),
-        success: writes.map((write) =>
-          operationOf(write, leases?.get(timeToLive(write))?.id ?? sessionOf(write)),
-        ),
-        failure: checks.map(({ key }) => ({ request_range: { key: Buffer.from(key) } })),
-      },
+    const leased = writes.map((write) => {
+      const lease = leases?.get(timeToLive(write)) ?? sessionOf(write)
+      return lease === undefined ? write : { ...write, lease: lease.id }
+    })
+    const [only] = leased
+    if (checks.length === 0 && leased.length === 1 && only !== undefined) {
+      return this.#write(only, call)
+    }
+    const reply = await this.#client.request(txn, { checks, writes: leased }, call)
+    if (!reply.succeeded) return failureOf(checks, reply)
+    const { revision, replies } = reply
+    const results = replies.map(({ deleted, createRevision }) => ({
+      existed: deleted > 0 || createRevision !== undefined,
+      createRevision: createRevision ?? revision,
+    }))
+    return { committed: true, revision, results }
+  }
+
+  /** A write without conditions needs no transaction. */
+  async #write(write: Write, call: Call): Promise<CommitOutcome> {
+    if (write.type === 'put') {
+      const { revision, createRevision } = await this.#client.request(put, write, call)
+      const existed = createRevision !== undefined
+      const result = { existed, createRevision: createRevision ?? revision }
+      return { committed: true, revision, results: [result] }
+    }
+    const { revision, deleted } = await this.#client.request(
+      deleteRange,
+      { key: Buffer.from(write.key) },
       call,
     )
-    if (!reply.succeeded) return failureOf(checks, reply)
-    const revision = BigInt(reply.header.revision)
-    const results = writes.map((write, index): WriteResult => {
-      const response = reply.responses[index]
-      if (write.type === 'delete') {
-        const { deleted } = response?.response_delete_range as IDeleteRangeResponse
-        return { existed: deleted !== '0', createRevision: 0n }
-      }
-      const before = response?.response_put.prev_kv
-      return {
-        existed: Boolean(before),
-        createRevision: before ? BigInt(before.create_revision) : revision,
-      }
-    })
-    return { committed: true, revision, results }
+    return {
+      committed: true,
+      revision,
+      results: [{ existed: deleted > 0, createRevision: 0n }],
+    }
   }
 
   /** A lease without keys goes by itself, but why wait. */
@@ -263,13 +243,18 @@ export class EtcdDriver implements Driver {
 
 const timeToLive = (write: Write): number => (write.type === 'put' ? (write.ttl ?? 0) : 0)
 
-const sessionOf = (write: Write): string | undefined =>
-  write.type === 'put' ? write.session?.id : undefined
+const sessionOf = (write: Write): DriverSession | undefined =>
+  write.type === 'put' ? write.session : undefined
 
-function failureOf(checks: readonly Check[], reply: ITxnResponse): CommitOutcome {
+const rangeRequest = (keys: KeyRange, { values, consistency }: ReadRequest): RangeRequest => ({
+  ...keys,
+  keysOnly: !values,
+  stale: consistency === 'stale',
+})
+
+function failureOf(checks: readonly Check[], { replies }: TxnReply): CommitOutcome {
   for (const [failed, { expected }] of checks.entries()) {
-    const [pair] = reply.responses[failed]?.response_range.kvs ?? []
-    const current = pair === undefined ? null : (entryOf(pair) ?? null)
+    const current = replies[failed]?.entries[0] ?? null
     if (current?.revision !== expected?.revision) return { committed: false, failed, current }
   }
   throw new LibkvError('BACKEND_ERROR', 'a transaction failed although all of its checks hold')

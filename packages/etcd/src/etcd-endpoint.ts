@@ -5,23 +5,25 @@ import type {
   Client,
   ClientDuplexStream,
   Metadata,
-  ServiceError,
+  MethodDefinition,
+  ServiceClientConstructor,
 } from '@grpc/grpc-js'
 import type { Call, TlsMaterial } from '@libkv/core'
 // etcd3 keeps its wire (proto files, services, channels) in this class; its index exports only what retries on top of it.
 import { Host } from 'etcd3/lib/connection-pool.js'
 import { createSecureContext } from 'node:tls'
 
-export type Service = 'KV' | 'Watch' | 'Lease' | 'Auth' | 'Maintenance'
+export type Service = 'KV' | 'Watch' | 'Lease' | 'Auth'
 
-type UnaryMethod = (
-  request: object,
-  metadata: Metadata,
-  options: object,
-  callback: (error: ServiceError | null, response: unknown) => void,
-) => { cancel(): void }
+/** A method of etcd's API; without a codec of its own, etcd3's is used. */
+export interface Method<Q, A> {
+  readonly service: Service
+  readonly path: string
+  readonly encode?: (payload: Q) => Uint8Array
+  readonly decode?: (message: Buffer) => A
+}
 
-type StreamMethod = (metadata: Metadata, options: object) => ClientDuplexStream<unknown, unknown>
+export type Stream<Q, A> = ClientDuplexStream<Q, A>
 
 /** Fault handling is switched off: it repeats writes whose answer was lost, and shuts out hosts that are well. */
 const noFaultHandling = { execute: (work: () => unknown) => work() } as unknown as NonNullable<
@@ -39,7 +41,7 @@ export class EtcdEndpoint {
   readonly #host: Host
   readonly #services = new Map<Service, Client>()
   readonly #requests = new Set<OpenRequest>()
-  readonly #streams = new Set<ClientDuplexStream<unknown, unknown>>()
+  readonly #streams = new Set<Stream<unknown, unknown>>()
 
   constructor(address: string, tls: TlsMaterial | undefined) {
     this.address = address
@@ -74,45 +76,58 @@ export class EtcdEndpoint {
     else this.#channel.watchConnectivityState(state, until, callback)
   }
 
-  request<T>(
-    service: Service,
-    method: string,
-    payload: object,
+  request<Q, A>(
+    method: Method<Q, A>,
+    payload: Q,
     metadata: Metadata,
     call: Call,
     now: number,
-  ): Promise<T> {
-    const client = this.#client(service) as unknown as Record<string, UnaryMethod>
-    return new Promise<T>((resolve, reject) => {
+  ): Promise<A> {
+    const { client, encode, decode } = this.#bind(method)
+    return new Promise<A>((resolve, reject) => {
       call.markSent()
-      const sent = client[method]?.(payload, metadata, noOptions, (error, response) => {
-        this.#requests.delete(open)
-        if (error === null) {
-          this.suspect = false
-          resolve(response as T)
-        } else {
-          reject(error)
-        }
-      })
-      const open: OpenRequest = { since: now, cancel: () => sent?.cancel() }
+      const sent = client.makeUnaryRequest<Q, A>(
+        method.path,
+        encode,
+        decode,
+        payload,
+        metadata,
+        noOptions,
+        (error, answer) => {
+          this.#requests.delete(open)
+          if (error === null) {
+            this.suspect = false
+            resolve(answer as A)
+          } else {
+            reject(error)
+          }
+        },
+      )
+      const open: OpenRequest = {
+        since: now,
+        cancel: () => {
+          sent.cancel()
+        },
+      }
       this.#requests.add(open)
       call.onCancel(open.cancel)
     })
   }
 
-  stream(
-    service: 'Watch' | 'Lease',
-    method: 'watch' | 'leaseKeepAlive',
-    metadata: Metadata,
-  ): ClientDuplexStream<unknown, unknown> {
-    const client = this.#client(service) as unknown as Record<string, StreamMethod>
-    const open = client[method]
-    if (open === undefined) throw new TypeError(`etcd3 has no ${service}.${method}`)
-    const stream = open.call(client, metadata, noOptions)
-    this.#streams.add(stream)
+  stream<Q, A>(method: Method<Q, A>, metadata: Metadata): Stream<Q, A> {
+    const { client, encode, decode } = this.#bind(method)
+    const stream = client.makeBidiStreamRequest<Q, A>(
+      method.path,
+      encode,
+      decode,
+      metadata,
+      noOptions,
+    )
+    const open = stream as unknown as Stream<unknown, unknown>
+    this.#streams.add(open)
     // A stream that was cancelled reports that, too, and an error that nobody hears ends the process.
-    stream.on('error', () => this.#streams.delete(stream))
-    stream.on('end', () => this.#streams.delete(stream))
+    stream.on('error', () => this.#streams.delete(open))
+    stream.on('end', () => this.#streams.delete(open))
     return stream
   }
 
@@ -139,14 +154,27 @@ export class EtcdEndpoint {
     this.#channel.close()
   }
 
-  #client(service: Service): Client {
+  #bind<Q, A>({ service, path, encode, decode }: Method<Q, A>): Bound<Q, A> {
     let client = this.#services.get(service)
     if (client === undefined) {
       client = this.#host.getServiceClient(service)
       this.#services.set(service, client)
     }
-    return client
+    if (encode !== undefined && decode !== undefined) {
+      return { client, encode: encode as Bound<Q, A>['encode'], decode }
+    }
+    const { service: methods } = client.constructor as ServiceClientConstructor
+    const definition = Object.values(methods).find((method) => method.path === path)
+    if (definition === undefined) throw new TypeError(`etcd3 has no ${path}`)
+    const { requestSerialize, responseDeserialize } = definition as MethodDefinition<Q, A>
+    return { client, encode: requestSerialize, decode: responseDeserialize }
   }
+}
+
+interface Bound<Q, A> {
+  readonly client: Client
+  readonly encode: (payload: Q) => Buffer
+  readonly decode: (message: Buffer) => A
 }
 
 interface OpenRequest {
@@ -173,6 +201,7 @@ function channelOptions(tls: TlsMaterial | undefined): ChannelOptions {
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 1_000,
     'grpc.enable_retries': 0,
+    'grpc.enable_channelz': 0,
     'grpc.use_local_subchannel_pool': 1,
     ...(tls?.servername !== undefined && { 'grpc.ssl_target_name_override': tls.servername }),
   }

@@ -1,7 +1,7 @@
 import { LibkvError } from '@libkv/core'
 import type { Call, DriverSession } from '@libkv/core'
-import type { ILeaseGrantResponse } from 'etcd3'
 import type { EtcdClient } from './etcd-client.ts'
+import { leaseGrant, leaseKeepAlive, leaseRevoke } from './etcd-methods.ts'
 
 /** A lease: etcd's sessions and the time to live of its keys. */
 export class EtcdLease implements DriverSession {
@@ -24,12 +24,7 @@ export class EtcdLease implements DriverSession {
    */
   static async grant(client: EtcdClient, ttl: number, call: Call): Promise<EtcdLease> {
     const seconds = Math.ceil(ttl / 1000)
-    const { ID, TTL } = await client.request<ILeaseGrantResponse>(
-      'Lease',
-      'leaseGrant',
-      { TTL: String(seconds) },
-      call,
-    )
+    const { ID, TTL } = await client.request(leaseGrant, { TTL: String(seconds) }, call)
     const lease = new EtcdLease(client, ID, Number(TTL) * 1000)
     if (Number(TTL) > seconds + 1) {
       await lease.close(call)
@@ -43,7 +38,7 @@ export class EtcdLease implements DriverSession {
 
   /** One request and one answer on a stream of its own: nothing has to be kept alive but the lease. */
   async renew(call: Call): Promise<void> {
-    const { stream, metadata } = await this.#client.stream('Lease', 'leaseKeepAlive', call)
+    const { stream, metadata } = await this.#client.stream(leaseKeepAlive, call)
     try {
       const reply = await new Promise<{ TTL: string }>((resolve, reject) => {
         stream.once('data', resolve)
@@ -66,7 +61,7 @@ export class EtcdLease implements DriverSession {
 
   async close(call: Call): Promise<void> {
     try {
-      await this.#client.request('Lease', 'leaseRevoke', { ID: this.id }, call)
+      await this.#client.request(leaseRevoke, { ID: this.id }, call)
     } catch (error) {
       if (!(error instanceof LibkvError) || error.code !== 'SESSION_EXPIRED') throw error
     }

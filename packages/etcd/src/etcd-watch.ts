@@ -1,15 +1,12 @@
-import type { ClientDuplexStream, Metadata } from '@grpc/grpc-js'
+import type { Metadata } from '@grpc/grpc-js'
 import { DetachedCall, LibkvError, backoff, isLibkvError } from '@libkv/core'
 import type { Change, Observation, Observer, Scan, Scope, Timer } from '@libkv/core'
-import type { IEvent, IWatchResponse } from 'etcd3'
 import type { EtcdClient } from './etcd-client.ts'
 import type { ResolvedEtcdOptions } from './etcd-options.ts'
-import { entryOf, keyOf, rangeOfScope } from './etcd-requests.ts'
-
-/** A response as etcd sends it; etcd3's types leave out what came after it. */
-interface WatchResponse extends IWatchResponse {
-  readonly fragment: boolean
-}
+import type { WatchEvent, WatchReply, WatchRequest } from './etcd-codec.ts'
+import type { Stream } from './etcd-endpoint.ts'
+import { watch } from './etcd-methods.ts'
+import { rangeOfScope } from './etcd-requests.ts'
 
 /**
  * The change feed of a scope: one read, then a watch from the revision after it. It resumes after the last event that it
@@ -25,7 +22,7 @@ export class EtcdFeed implements Observation {
   /** The first revision that was not seen; undefined when it has to read. */
   #next: bigint | undefined
   #call: DetachedCall | undefined
-  #stream: ClientDuplexStream<unknown, unknown> | undefined
+  #stream: Stream<WatchRequest, WatchReply> | undefined
   #retry: Timer | undefined
   #failures = 0
   #closed = false
@@ -63,7 +60,7 @@ export class EtcdFeed implements Observation {
         this.#next = revision + 1n
         this.#observer.snapshot(entries, revision)
       }
-      const { stream, metadata } = await this.#client.stream('Watch', 'watch', call)
+      const { stream, metadata } = await this.#client.stream(watch, call)
       if (this.#closed) stream.cancel()
       else this.#follow(stream, metadata)
     } catch (error) {
@@ -73,10 +70,10 @@ export class EtcdFeed implements Observation {
     }
   }
 
-  #follow(stream: ClientDuplexStream<unknown, unknown>, metadata: Metadata): void {
+  #follow(stream: Stream<WatchRequest, WatchReply>, metadata: Metadata): void {
     this.#stream = stream
     let over = false
-    let fragments: IEvent[] = []
+    let fragments: WatchEvent[] = []
     const end = (error: unknown): void => {
       if (over) return
       over = true
@@ -88,59 +85,52 @@ export class EtcdFeed implements Observation {
     stream.on('end', () => {
       end(new LibkvError('NOT_REACHABLE', 'the watch stream ended', { retryable: true }))
     })
-    stream.on('data', (response: WatchResponse) => {
+    stream.on('data', (reply: WatchReply) => {
       if (over || this.#closed) return
-      const problem = this.#problemIn(response)
+      const problem = this.#problemIn(reply)
       if (problem !== undefined) {
         end(problem)
         return
       }
-      if (response.created) {
+      if (reply.created) {
         this.#failures = 0
         return
       }
       // An event that is too large for one message comes in parts.
-      fragments.push(...response.events)
-      if (response.fragment) return
+      fragments.push(...reply.events)
+      if (reply.fragment) return
       const events = fragments
       fragments = []
-      this.#tell(events, BigInt(response.header.revision))
+      this.#tell(events, reply.revision)
     })
-    stream.write({
-      create_request: {
-        ...rangeOfScope(this.#scope),
-        start_revision: this.#next?.toString(),
-        progress_notify: true,
-        fragment: true,
-      },
-    })
+    stream.write({ ...rangeOfScope(this.#scope), from: this.#next ?? 0n })
   }
 
-  /** Why the watch cannot go on with this response. It forgets where it was when it has to read again. */
-  #problemIn(response: WatchResponse): unknown {
+  /** Why the watch cannot go on with this reply. It forgets where it was when it has to read again. */
+  #problemIn(reply: WatchReply): unknown {
     // Before `canceled`: some servers give no other reason for it.
-    if (response.compact_revision !== '0') {
+    if (reply.compactRevision !== 0n) {
       this.#next = undefined
       return new LibkvError('NOT_REACHABLE', 'the history was compacted', { retryable: true })
     }
-    if (response.canceled) return new Error(response.cancel_reason || 'the watch was cancelled')
-    if (response.created && (this.#next ?? 0n) > BigInt(response.header.revision) + 1n) {
+    if (reply.cancelled) return new Error(reply.cancelReason || 'the watch was cancelled')
+    if (reply.created && (this.#next ?? 0n) > reply.revision + 1n) {
       this.#next = undefined
       return new LibkvError('NOT_REACHABLE', 'the history went back', { retryable: true })
     }
     return undefined
   }
 
-  #tell(events: readonly IEvent[], headerRevision: bigint): void {
+  #tell(events: readonly WatchEvent[], headerRevision: bigint): void {
     const last = events.at(-1)
     if (last === undefined) {
       // A notification of progress: all up to there has been seen.
       if (headerRevision >= (this.#next ?? 0n)) this.#next = headerRevision + 1n
       return
     }
-    const revision = BigInt(last.kv.mod_revision)
+    const revision = last.type === 'put' ? last.entry.revision : last.revision
     this.#next = revision + 1n
-    const changes = events.map(changeOf).filter((change) => change !== undefined)
+    const changes = events.filter((event): event is Change => event.type !== 'other')
     if (changes.length > 0) this.#observer.changes(changes, revision)
   }
 
@@ -155,15 +145,4 @@ export class EtcdFeed implements Observation {
     const wait = backoff(this.#options.runtime, this.#failures++, 20, 1_000)
     this.#retry = this.#options.runtime.setTimer(() => void this.#run(), wait)
   }
-}
-
-function changeOf({ type, kv }: IEvent): Change | undefined {
-  if (type === 'Delete' || (type as unknown) === 'DELETE') {
-    const key = keyOf(kv.key)
-    return key === undefined
-      ? undefined
-      : { type: 'delete', key, revision: BigInt(kv.mod_revision) }
-  }
-  const entry = entryOf(kv)
-  return entry === undefined ? undefined : { type: 'put', entry }
 }

@@ -1,0 +1,13 @@
+import { defineConfig } from 'tsup'
+
+// Every package is built the same way: ES module and CommonJS, with types for each.
+export default defineConfig({
+  entry: ['src/index.ts'],
+  format: ['esm', 'cjs'],
+  target: 'node20',
+  platform: 'node',
+  sourcemap: true,
+  clean: true,
+  // TypeScript 6 warns of an option that tsup sets.
+  dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+})
