@@ -40,7 +40,11 @@ export async function measure(
   }
   return subjects.map(({ name }) => {
     const all = samples.get(name) ?? []
-    return { name, rate: median(all.map(({ rate }) => rate)), cpu: median(all.map(({ cpu }) => cpu)) }
+    return {
+      name,
+      rate: median(all.map(({ rate }) => rate)),
+      cpu: median(all.map(({ cpu }) => cpu)),
+    }
   })
 }
 

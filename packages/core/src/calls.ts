@@ -198,7 +198,8 @@ class PendingCall<T> implements Call {
   onSettled: (() => void) | undefined
   readonly #resolve: (value: T) => void
   readonly #reject: (error: unknown) => void
-  #onCancel: (() => void)[] | undefined
+  /** Nearly always there is one, so it gets no list. */
+  #onCancel: (() => void) | (() => void)[] | undefined
 
   constructor(
     description: CallDescription<T>,
@@ -224,7 +225,8 @@ class PendingCall<T> implements Call {
 
   onCancel(callback: () => void): void {
     if (this.settled) callback()
-    else (this.#onCancel ??= []).push(callback)
+    else if (this.#onCancel === undefined) this.#onCancel = callback
+    else this.#onCancel = [this.#onCancel, callback].flat()
   }
 
   succeed(value: T): void {
@@ -242,7 +244,7 @@ class PendingCall<T> implements Call {
     if (this.settled) return
     this.#settle()
     this.#reject(error)
-    for (const callback of this.#onCancel ?? []) callback()
+    for (const callback of [this.#onCancel ?? []].flat()) callback()
   }
 
   #settle(): void {

@@ -5,7 +5,7 @@ import { EtcdAuthentication } from './etcd-authentication.ts'
 import { EtcdEndpoint } from './etcd-endpoint.ts'
 import type { Method, Stream } from './etcd-endpoint.ts'
 import { authenticate, range } from './etcd-methods.ts'
-import { errorOf, isStaleToken } from './etcd-errors.ts'
+import { CANCELLED, UNAVAILABLE, errorOf, isStaleToken } from './etcd-errors.ts'
 import type { GrpcError } from './etcd-errors.ts'
 import type { ResolvedEtcdOptions } from './etcd-options.ts'
 
@@ -48,18 +48,10 @@ export class EtcdClient {
    *
    * @throws LibkvError. `retryable` and `ambiguous` tell what may be done about it.
    */
-  async request<Q, A>(method: Method<Q, A>, payload: Q, call: Call): Promise<A> {
-    if (this.#authentication === undefined) {
-      return this.#send(method, payload, noMetadata, call)
-    }
-    const metadata = await this.#authentication.metadata()
-    try {
-      return await this.#send(method, payload, metadata, call)
-    } catch (error) {
-      if (!isStaleToken((error as LibkvError).message)) throw error
-      this.#authentication.invalidate(metadata)
-      return this.#send(method, payload, await this.#authentication.metadata(), call)
-    }
+  request<Q, A>(method: Method<Q, A>, payload: Q, call: Call): Promise<A> {
+    return this.#authentication === undefined
+      ? this.#send(method, payload, noMetadata, call)
+      : this.#sendAs(this.#authentication, method, payload, call)
   }
 
   /** Opens a stream. It has an `error` listener; what it reports is for {@link EtcdClient.streamFailed}. */
@@ -90,23 +82,40 @@ export class EtcdClient {
     for (const endpoint of this.#endpoints) endpoint.close()
   }
 
-  async #send<Q, A>(method: Method<Q, A>, payload: Q, metadata: Metadata, call: Call): Promise<A> {
-    const endpoint = this.#ready() ?? (await this.#connect(call))
-    if (call.settled) throw new LibkvError('CLOSED', 'nobody waits for the answer any more')
-    this.#watch()
+  async #sendAs<Q, A>(
+    authentication: EtcdAuthentication,
+    method: Method<Q, A>,
+    payload: Q,
+    call: Call,
+  ): Promise<A> {
+    const metadata = await authentication.metadata()
     try {
-      return await endpoint.request(method, payload, metadata, call, this.#runtime.now())
+      return await this.#send(method, payload, metadata, call)
     } catch (error) {
-      // Abandoned: the member does not answer. The request may have been carried out.
-      if ((error as GrpcError).code === 1 && endpoint.suspect) {
-        throw new LibkvError('TIMEOUT', `${endpoint.address} does not answer`, {
-          retryable: true,
-          ambiguous: true,
-          cause: error,
-        })
-      }
-      throw errorOf(error)
+      if (!isStaleToken((error as LibkvError).message)) throw error
+      authentication.invalidate(metadata)
+      return await this.#send(method, payload, await authentication.metadata(), call)
     }
+  }
+
+  #send<Q, A>(method: Method<Q, A>, payload: Q, metadata: Metadata, call: Call): Promise<A> {
+    const endpoint = this.#ready()
+    return endpoint === undefined
+      ? this.#connect(call).then((connected) =>
+          this.#sendTo(connected, method, payload, metadata, call),
+        )
+      : this.#sendTo(endpoint, method, payload, metadata, call)
+  }
+
+  #sendTo<Q, A>(
+    endpoint: EtcdEndpoint,
+    method: Method<Q, A>,
+    payload: Q,
+    metadata: Metadata,
+    call: Call,
+  ): Promise<A> {
+    this.#watch()
+    return endpoint.request(method, payload, metadata, call, this.#runtime.now())
   }
 
   /** It belongs to no call, for all of them wait for it: so it has a time limit of its own. */
@@ -205,12 +214,11 @@ export class EtcdClient {
     const call = new DetachedCall(this.#runtime, PROBE_TIMEOUT)
     try {
       const metadata = this.#authentication?.known ?? noMetadata
-      const key = Buffer.from('health')
-      await endpoint.request(range, { key }, metadata, call, this.#runtime.now())
+      await endpoint.request(range, { key: 'health' }, metadata, call, this.#runtime.now())
     } catch (error) {
       // An answer, if only to say no, shows that it is there.
-      const { code } = error as GrpcError
-      if (code === 1 || code === 14) this.#abandon(endpoint)
+      const status = (error as LibkvError & { cause?: GrpcError }).cause?.code
+      if (status === CANCELLED || status === UNAVAILABLE) this.#abandon(endpoint)
     } finally {
       call.done()
       this.#probing.delete(endpoint)

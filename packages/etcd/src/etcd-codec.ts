@@ -10,7 +10,7 @@ import type { Reader, Writer } from 'protobufjs/minimal.js'
 
 /** A half-open range of keys; one key without an end. */
 export interface KeyRange {
-  readonly key: Uint8Array
+  readonly key: Uint8Array | string
   readonly end?: Uint8Array | undefined
 }
 
@@ -75,7 +75,6 @@ export interface WatchReply {
 const number = (field: number): number => field << 3
 const bytes = (field: number): number => (field << 3) | 2
 
-const utf8 = new TextEncoder()
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 
 export function encodeRange(request: RangeRequest): Uint8Array {
@@ -96,9 +95,7 @@ export function encodeTxn({ checks, writes }: TxnRequest): Uint8Array {
   for (const write of writes) writeOperation(writer.uint32(bytes(2)).fork(), write).ldelim()
   for (const { key } of checks) {
     writer.uint32(bytes(3)).fork().uint32(bytes(1)).fork()
-    writeKeyRange(writer, { key: utf8.encode(key) })
-      .ldelim()
-      .ldelim()
+    writeKeyRange(writer, { key }).ldelim().ldelim()
   }
   return writer.finish()
 }
@@ -111,7 +108,9 @@ export function encodeWatch({ key, end, from }: WatchRequest): Uint8Array {
 }
 
 function writeKeyRange(writer: Writer, { key, end }: KeyRange): Writer {
-  writer.uint32(bytes(1)).bytes(key)
+  writer.uint32(bytes(1))
+  if (typeof key === 'string') writer.string(key)
+  else writer.bytes(key)
   if (end !== undefined) writer.uint32(bytes(2)).bytes(end)
   return writer
 }
@@ -128,22 +127,21 @@ function writeRange(writer: Writer, request: RangeRequest): Writer {
 
 /** A put asks for the pair before: it tells when the key was created. */
 function writePut(writer: Writer, { key, value, lease }: EtcdWrite & { type: 'put' }): Writer {
-  writer.uint32(bytes(1)).bytes(utf8.encode(key)).uint32(bytes(2)).bytes(value)
+  writer.uint32(bytes(1)).string(key).uint32(bytes(2)).bytes(value)
   if (lease !== undefined) writer.uint32(number(3)).int64(lease)
   return writer.uint32(number(4)).bool(true)
 }
 
 function writeOperation(writer: Writer, write: EtcdWrite): Writer {
   if (write.type === 'put') return writePut(writer.uint32(bytes(2)).fork(), write).ldelim()
-  const range = write.type === 'range' ? write : { key: utf8.encode(write.key) }
-  return writeKeyRange(writer.uint32(bytes(3)).fork(), range).ldelim()
+  return writeKeyRange(writer.uint32(bytes(3)).fork(), write).ldelim()
 }
 
 /** Equal is the default of the result. Never a mod revision of 0: that would hold for a key that is absent. */
 function writeCompare(writer: Writer, { key, expected }: Check): Writer {
   const [target, field, revision] =
     expected === null ? [1, 5, '0'] : [2, 6, expected.revision.toString()]
-  writer.uint32(number(2)).uint32(target).uint32(bytes(3)).bytes(utf8.encode(key))
+  writer.uint32(number(2)).uint32(target).uint32(bytes(3)).string(key)
   return writer.uint32(number(field)).int64(revision)
 }
 

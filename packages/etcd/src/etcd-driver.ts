@@ -57,11 +57,7 @@ export class EtcdDriver implements Driver {
   }
 
   async read(key: string, request: ReadRequest, call: Call): Promise<Entry | null> {
-    const { entries } = await this.#client.request(
-      range,
-      rangeRequest({ key: Buffer.from(key) }, request),
-      call,
-    )
+    const { entries } = await this.#client.request(range, rangeRequest({ key }, request), call)
     return entries[0] ?? null
   }
 
@@ -76,14 +72,10 @@ export class EtcdDriver implements Driver {
     }
   }
 
-  async commit(
-    checks: readonly Check[],
-    writes: readonly Write[],
-    call: Call,
-  ): Promise<CommitOutcome> {
-    const ttl = writes.reduce((most, write) => Math.max(most, timeToLive(write)), 0)
-    if (ttl === 0) return this.#commit(checks, writes, undefined, call)
-    return this.#commitWithTtl(checks, writes, call)
+  commit(checks: readonly Check[], writes: readonly Write[], call: Call): Promise<CommitOutcome> {
+    return writes.some((write) => timeToLive(write) > 0)
+      ? this.#commitWithTtl(checks, writes, call)
+      : this.#commit(checks, writes, undefined, call)
   }
 
   async removeTree(tree: Tree, call: Call): Promise<number> {
@@ -114,7 +106,7 @@ export class EtcdDriver implements Driver {
 
   async ping(call: Call): Promise<void> {
     try {
-      await this.#client.request(range, { key: Buffer.from('health') }, call)
+      await this.#client.request(range, { key: 'health' }, call)
     } catch (error) {
       // A user who may not read that key has been answered.
       const denied = error instanceof LibkvError && error.message.includes('permission denied')
@@ -214,11 +206,7 @@ export class EtcdDriver implements Driver {
       const result = { existed, createRevision: createRevision ?? revision }
       return { committed: true, revision, results: [result] }
     }
-    const { revision, deleted } = await this.#client.request(
-      deleteRange,
-      { key: Buffer.from(write.key) },
-      call,
-    )
+    const { revision, deleted } = await this.#client.request(deleteRange, write, call)
     return {
       committed: true,
       revision,

@@ -4,14 +4,18 @@ import type {
   ChannelOptions,
   Client,
   ClientDuplexStream,
+  ClientUnaryCall,
   Metadata,
   MethodDefinition,
   ServiceClientConstructor,
+  ServiceError,
 } from '@grpc/grpc-js'
+import { LibkvError } from '@libkv/core'
 import type { Call, TlsMaterial } from '@libkv/core'
 // etcd3 keeps its wire (proto files, services, channels) in this class; its index exports only what retries on top of it.
 import { Host } from 'etcd3/lib/connection-pool.js'
 import { createSecureContext } from 'node:tls'
+import { CANCELLED, errorOf } from './etcd-errors.ts'
 
 export type Service = 'KV' | 'Watch' | 'Lease' | 'Auth'
 
@@ -40,7 +44,8 @@ export class EtcdEndpoint {
   readonly #channel: Channel
   readonly #host: Host
   readonly #services = new Map<Service, Client>()
-  readonly #requests = new Set<OpenRequest>()
+  /** The requests that wait for an answer, and since when. */
+  readonly #requests = new Map<ClientUnaryCall, number>()
   readonly #streams = new Set<Stream<unknown, unknown>>()
 
   constructor(address: string, tls: TlsMaterial | undefined) {
@@ -85,8 +90,12 @@ export class EtcdEndpoint {
   ): Promise<A> {
     const { client, encode, decode } = this.#bind(method)
     return new Promise<A>((resolve, reject) => {
+      if (call.settled) {
+        reject(new LibkvError('CLOSED', 'nobody waits for the answer any more'))
+        return
+      }
       call.markSent()
-      const sent = client.makeUnaryRequest<Q, A>(
+      const request: ClientUnaryCall = client.makeUnaryRequest<Q, A>(
         method.path,
         encode,
         decode,
@@ -94,23 +103,19 @@ export class EtcdEndpoint {
         metadata,
         noOptions,
         (error, answer) => {
-          this.#requests.delete(open)
+          this.#requests.delete(request)
           if (error === null) {
             this.suspect = false
             resolve(answer as A)
           } else {
-            reject(error)
+            reject(this.#meaningOf(error))
           }
         },
       )
-      const open: OpenRequest = {
-        since: now,
-        cancel: () => {
-          sent.cancel()
-        },
-      }
-      this.#requests.add(open)
-      call.onCancel(open.cancel)
+      this.#requests.set(request, now)
+      call.onCancel(() => {
+        request.cancel()
+      })
     })
   }
 
@@ -133,7 +138,7 @@ export class EtcdEndpoint {
 
   /** Since when, on the monotonic clock, the oldest request has been waiting. */
   get waitingSince(): number {
-    for (const { since } of this.#requests) return since
+    for (const since of this.#requests.values()) return since
     return Infinity
   }
 
@@ -144,7 +149,7 @@ export class EtcdEndpoint {
   /** Gives up what is open: the member does not answer. Requests end with `CANCELLED`, streams with an error. */
   abandon(): void {
     this.suspect = true
-    for (const { cancel } of [...this.#requests]) cancel()
+    for (const request of [...this.#requests.keys()]) request.cancel()
     for (const stream of [...this.#streams]) stream.cancel()
   }
 
@@ -152,6 +157,16 @@ export class EtcdEndpoint {
     for (const stream of [...this.#streams]) stream.cancel()
     this.#host.close()
     this.#channel.close()
+  }
+
+  #meaningOf(error: ServiceError): LibkvError {
+    if (error.code !== CANCELLED || !this.suspect) return errorOf(error)
+    // Abandoned: it may have been carried out.
+    return new LibkvError('TIMEOUT', `${this.address} does not answer`, {
+      retryable: true,
+      ambiguous: true,
+      cause: error,
+    })
   }
 
   #bind<Q, A>({ service, path, encode, decode }: Method<Q, A>): Bound<Q, A> {
@@ -175,11 +190,6 @@ interface Bound<Q, A> {
   readonly client: Client
   readonly encode: (payload: Q) => Buffer
   readonly decode: (message: Buffer) => A
-}
-
-interface OpenRequest {
-  readonly since: number
-  readonly cancel: () => void
 }
 
 const noOptions = {}

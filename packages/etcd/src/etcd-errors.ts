@@ -7,6 +7,10 @@ export interface GrpcError extends Error {
   readonly details: string
 }
 
+/** Statuses of gRPC. */
+export const CANCELLED = 1
+export const UNAVAILABLE = 14
+
 interface Meaning {
   readonly code: ErrorCode
   readonly retryable?: boolean

@@ -10,7 +10,7 @@ export function rangeOf(prefix: string): KeyRange {
 }
 
 export function rangeOfScope(scope: Scope): KeyRange {
-  return 'key' in scope ? { key: Buffer.from(scope.key) } : rangeOf(scope.prefix)
+  return 'key' in scope ? { key: scope.key } : rangeOf(scope.prefix)
 }
 
 /** What deletes a tree, without the part that is to be left. */
@@ -22,7 +22,7 @@ export function deletesOf({ prefix, key, except }: Tree): DeleteRange[] {
           { key: startOf(prefix), end: Buffer.from(except) },
           { key: endOf(except), end: endOf(prefix) },
         ]
-  if (key !== undefined) ranges.unshift({ key: Buffer.from(key) })
+  if (key !== undefined) ranges.unshift({ key })
   return ranges.map((range) => ({ type: 'range', ...range }))
 }
 

@@ -1,0 +1,71 @@
+import { measure, median } from './measure.ts'
+
+/** One comparison: the same operation by libkv and by the raw driver. */
+export interface Row {
+  readonly name: string
+  readonly ours: (index: number) => Promise<unknown>
+  readonly theirs: (index: number) => Promise<unknown>
+  /** One operation moves much: fewer of them, one at a time. */
+  readonly bulk?: boolean
+}
+
+/** All comparisons of one backend, on one server. */
+export interface Bench extends AsyncCloseable {
+  readonly backend: string
+  readonly peer: string
+  readonly rows: readonly Row[]
+  /** The times, in milliseconds, from the sending of a write until a watch has shown it. */
+  readonly latency: {
+    readonly ours: (rounds: number) => Promise<number[]>
+    readonly theirs: (rounds: number) => Promise<number[]>
+  }
+}
+
+interface AsyncCloseable {
+  close(): Promise<void>
+}
+
+const ROUNDS = 7
+const IN_FLIGHT = [1, 64, 512]
+
+/** Measures and prints each row: operations a second, CPU time for one, and the ratios (above 1: libkv is better). */
+export async function report({ backend, peer, rows, latency }: Bench): Promise<void> {
+  console.log(`\n${backend}: libkv beside ${peer}, median of ${String(ROUNDS)} rounds in turn`)
+  line('', 'in flight', 'libkv/s', 'raw/s', 'ratio', 'libkv µs', 'raw µs', 'CPU ratio')
+  for (const { name, ours, theirs, bulk = false } of rows) {
+    for (const concurrency of bulk ? [1] : IN_FLIGHT) {
+      const operations = bulk ? 30 : concurrency === 1 ? 2_000 : 10_000
+      const [a, b] = await measure(
+        [
+          { name: 'ours', operation: ours },
+          { name: 'theirs', operation: theirs },
+        ],
+        { concurrency, operations, rounds: ROUNDS },
+      )
+      if (a === undefined || b === undefined) continue
+      line(
+        name,
+        String(concurrency),
+        a.rate.toFixed(0),
+        b.rate.toFixed(0),
+        (a.rate / b.rate).toFixed(2),
+        a.cpu.toFixed(1),
+        b.cpu.toFixed(1),
+        (b.cpu / a.cpu).toFixed(2),
+      )
+    }
+  }
+  const samples = { ours: [] as number[], theirs: [] as number[] }
+  for (let round = 0; round < ROUNDS; round++) {
+    samples.ours.push(median(await latency.ours(200)))
+    samples.theirs.push(median(await latency.theirs(200)))
+  }
+  const [a, b] = [median(samples.ours), median(samples.theirs)]
+  console.log(
+    `watch latency: libkv ${a.toFixed(2)} ms, raw ${b.toFixed(2)} ms, ratio ${(b / a).toFixed(2)}`,
+  )
+}
+
+function line(...cells: readonly string[]): void {
+  console.log(cells.map((cell, i) => (i === 0 ? cell.padEnd(12) : cell.padStart(10))).join(' '))
+}
