@@ -6,6 +6,7 @@ export default defineConfig({
   format: ['esm', 'cjs'],
   target: 'node20',
   platform: 'node',
+  removeNodeProtocol: false,
   sourcemap: true,
   clean: true,
   // TypeScript 6 warns of an option that tsup sets.

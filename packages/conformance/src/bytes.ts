@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { KVPair } from '@libkv/core'
 
 /** Bytes as text, by which they can be compared whatever realm they are from. */
-export function hex(bytes: Uint8Array): string {
+function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
 }
 

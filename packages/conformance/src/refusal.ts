@@ -40,6 +40,6 @@ export async function misuse(attempt: Attempt): Promise<void> {
 
 function show(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value)
-  const { code, message, key } = value as { code?: unknown; message?: unknown; key?: unknown }
-  return String(code ?? message ?? key ?? Object.prototype.toString.call(value))
+  const { code, message, key } = value as { code?: string; message?: string; key?: string }
+  return code ?? message ?? key ?? Object.prototype.toString.call(value)
 }

@@ -12,14 +12,14 @@ export interface StoreCall {
 }
 
 /** A pair that no store holds. */
-export const nowhere: KVPair = {
-  key: 'nowhere',
+const nowhere = (key: string): KVPair => ({
+  key,
   value: new Uint8Array(),
   revision: 1n,
   createRevision: 1n,
   text: () => '',
   json: <T>() => null as T,
-}
+})
 
 const onKeys: readonly StoreCall[] = [
   { name: 'get', takes: 'key', run: (store, key, options) => store.get(key, options) },
@@ -34,7 +34,7 @@ const onKeys: readonly StoreCall[] = [
   {
     name: 'atomicDelete',
     takes: 'key',
-    run: (store, key, options) => store.atomicDelete(key, nowhere, options),
+    run: (store, key, options) => store.atomicDelete(key, nowhere(key), options),
   },
   {
     name: 'transaction with check()',
@@ -54,7 +54,11 @@ const onKeys: readonly StoreCall[] = [
     skip: withoutTransactions,
     run: (store, key, options) => store.transaction([remove(key)], options),
   },
-  { name: 'watch', takes: 'key', run: async (store, key, options) => first(store.watch(key, options)) },
+  {
+    name: 'watch',
+    takes: 'key',
+    run: async (store, key, options) => first(store.watch(key, options)),
+  },
   {
     name: 'newLock().lock',
     takes: 'key',

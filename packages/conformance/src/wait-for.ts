@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** How long to wait for what must happen, in milliseconds. */
-export const PATIENCE = 5_000
+const PATIENCE = 5_000
 
 /** The monotonic clock, in milliseconds. */
 export const now = (): number => performance.now()
@@ -17,7 +17,7 @@ export async function waitFor<T>(
   for (let wait = 1; ; wait = Math.min(wait * 2, 50)) {
     const asked = now()
     const answer = await condition()
-    if (Boolean(answer)) return answer
+    if (answer) return answer
     // Asked after the deadline, so that a slow machine gets at least one answer.
     if (asked >= deadline) assert.fail(`waited ${String(patience)} ms in vain until ${what}`)
     await sleep(wait)

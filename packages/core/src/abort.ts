@@ -1,3 +1,5 @@
+import type { Runtime, Timer } from './runtime.ts'
+
 /** A signal that fires with the first of several, and lets go of them when it is done: unlike `AbortSignal.any`, a long-lived
  * source keeps nothing of it. */
 export class LinkedSignal implements Disposable {
@@ -41,4 +43,21 @@ export function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
       signal.removeEventListener('abort', onAbort)
     })
   })
+}
+
+/** Waits a while, or rejects as soon as the signal fires. */
+export async function pause(
+  runtime: Runtime,
+  ms: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let timer: Timer | undefined
+  const over = new Promise<void>((resolve) => {
+    timer = runtime.setTimer(resolve, ms)
+  })
+  try {
+    await (signal === undefined ? over : orAbort(over, signal))
+  } finally {
+    timer?.cancel()
+  }
 }

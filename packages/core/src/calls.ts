@@ -18,6 +18,12 @@ export interface CallDescription<T> {
   readonly discard?: (late: T) => void
   /** Whether the library itself may make it while the store closes. */
   readonly whileClosing?: boolean
+  /**
+   * What it is called when no answer comes in time.
+   *
+   * @default 'TIMEOUT'
+   */
+  readonly overdue?: 'TIMEOUT' | 'NOT_REACHABLE'
 }
 
 /** All calls of one store go through here: deadlines, signals, retries, close, and the wording of errors. */
@@ -36,20 +42,19 @@ export class Calls {
     return this.#closed
   }
 
-  run<T>(
+  async run<T>(
     description: CallDescription<T>,
     options: CallOptions | undefined,
     attempt: (call: Call) => Promise<T>,
   ): Promise<T> {
-    if (!callChannel.hasSubscribers) return this.#run(description, options, attempt)
-    const message: CallMessage = {
-      backend: this.#driver.backend,
-      endpoint: this.#driver.endpoint,
-      namespace: this.#options.namespace,
-      operation: description.operation,
-      key: description.key,
+    try {
+      if (!callChannel.hasSubscribers) return await this.#run(description, options, attempt)
+      return await this.#traced(description, options, attempt)
+    } catch (error) {
+      // The error comes from some timer or socket: what helps is who called.
+      if (isLibkvError(error)) Error.captureStackTrace(error)
+      throw error
     }
-    return callChannel.tracePromise(() => this.#run(description, options, attempt), message)
   }
 
   /** Refuses further calls and rejects those in flight. */
@@ -70,21 +75,17 @@ export class Calls {
     { operation, key }: { operation: string; key?: string | undefined },
   ): LibkvError {
     const { backend, endpoint } = this.#driver
-    const what = key === undefined ? operation : `${operation} '${key}'`
     const { code, retryable, ambiguous, current, cause } = error
-    const explained = new LibkvError(
-      code,
-      `${what} on ${backend} (${endpoint}): ${error.message}`,
-      {
-        backend,
-        key,
-        retryable,
-        ambiguous,
-        current,
-        cause,
-      },
-    )
-    return explained
+    const about = error.key ?? key
+    const what = about === undefined ? operation : `${operation} '${shortened(about)}'`
+    return new LibkvError(code, `${what} on ${backend} (${endpoint}): ${error.message}`, {
+      backend,
+      key: about,
+      retryable,
+      ambiguous,
+      current,
+      cause,
+    })
   }
 
   #run<T>(
@@ -125,6 +126,35 @@ export class Calls {
         this.#pending.delete(registered)
       }
       this.#attempt(call, attempt, 0)
+    })
+  }
+
+  #traced<T>(
+    description: CallDescription<T>,
+    options: CallOptions | undefined,
+    attempt: (call: Call) => Promise<T>,
+  ): Promise<T> {
+    const message: CallMessage = {
+      backend: this.#driver.backend,
+      endpoint: this.#driver.endpoint,
+      namespace: this.#options.namespace,
+      operation: description.operation,
+      key: description.key,
+    }
+    return callChannel.start.runStores(message, async () => {
+      const answer = this.#run(description, options, attempt)
+      callChannel.end.publish(message)
+      try {
+        return await answer
+      } catch (error) {
+        message.error = error
+        callChannel.error.publish(message)
+        throw error
+      } finally {
+        // Values are no part of the message, so this is not Node's tracePromise, which adds the result.
+        callChannel.asyncStart.publish(message)
+        callChannel.asyncEnd.publish(message)
+      }
     })
   }
 
@@ -179,8 +209,9 @@ export class Calls {
   }
 
   #timedOut(call: PendingCall<never> | PendingCall<unknown>, timeout: number): LibkvError {
-    const ambiguous = call.sent && !call.description.repeatable
-    const error = new LibkvError('TIMEOUT', `no answer within ${String(timeout)} ms`, {
+    const { repeatable, overdue = 'TIMEOUT' } = call.description
+    const ambiguous = call.sent && !repeatable
+    const error = new LibkvError(overdue, `no answer within ${String(timeout)} ms`, {
       retryable: true,
       ambiguous,
     })
@@ -252,6 +283,8 @@ class PendingCall<T> implements Call {
     this.onSettled?.()
   }
 }
+
+const shortened = (key: string): string => (key.length > 80 ? `${key.slice(0, 80)}…` : key)
 
 function reject(reason: unknown): Promise<never> {
   // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with the signal's own reason

@@ -12,6 +12,7 @@ import { bytesOf } from './values.ts'
 
 /** What it takes to check operations. */
 export interface CommitContext {
+  readonly operation: string
   readonly backend: string
   readonly keyspace: Keyspace
   readonly ttl: (ttl: number) => number
@@ -54,10 +55,6 @@ export class PreparedCommit {
     }
   }
 
-  keyOfCheck(index: number): string {
-    return this.#context.keyspace.strip(this.checks[index]?.key ?? '')
-  }
-
   /** One entry for each operation. */
   pairs(outcome: CommitOutcome & { readonly committed: true }): (KVPair | null)[] {
     return this.#places.map((place) => {
@@ -70,14 +67,15 @@ export class PreparedCommit {
   }
 
   /** The error for a check that did not hold. */
-  conflict(outcome: CommitOutcome & { readonly committed: false }, operation: string): LibkvError {
+  conflict(outcome: CommitOutcome & { readonly committed: false }): LibkvError {
     const { current } = outcome
-    const expected = this.checks[outcome.failed]?.expected ?? null
+    const { key = '', expected = null } = this.checks[outcome.failed] ?? {}
     const details = {
+      key: this.#context.keyspace.strip(key),
       current:
         current === undefined || current === null ? current : this.#context.keyspace.pair(current),
     }
-    if (operation === 'transaction') {
+    if (this.#context.operation === 'transaction') {
       const reason = expected === null ? 'the key exists' : 'the key is not at that revision'
       const where = `check ${String(outcome.failed + 1)} does not hold`
       return new LibkvError('TRANSACTION_FAILED', `${where}: ${reason}`, details)

@@ -9,8 +9,6 @@ export interface CallMessage {
   /** The method of the store, such as `get` or `atomicPut`. */
   readonly operation: string
   readonly key: string | undefined
-  /** What the call resolved to. */
-  result?: unknown
   /** What it rejected with. */
   error?: unknown
 }

@@ -79,6 +79,13 @@ export class LibkvError extends Error {
     Object.defineProperty(this, brand, { value: true })
   }
 
+  /** For logs: everything but the stack, the cause and the value. */
+  toJSON(): Record<string, unknown> {
+    const { name, code, message, backend, key, retryable, ambiguous, current } = this
+    const state = current && { key: current.key, revision: current.revision.toString() }
+    return { name, code, message, backend, key, retryable, ambiguous, current: state }
+  }
+
   static override [Symbol.hasInstance](value: unknown): boolean {
     return isLibkvError(value)
   }

@@ -21,7 +21,7 @@ export interface KVPair {
   json<T>(): T
 }
 
-const utf8 = new TextDecoder()
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** The one implementation of {@link KVPair}. */
 export class Pair implements KVPair {

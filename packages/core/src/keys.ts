@@ -25,7 +25,7 @@ export function canonicalKey(key: string, backend?: string): string {
 
 /** As {@link canonicalKey}, but `''` and `'/'` name the whole store. */
 export function canonicalDirectory(directory: string, backend?: string): string {
-  return directory === '' || directory === '/' ? '' : canonicalPath(directory, backend)
+  return directory === '' || directory === '/' ? '' : canonicalKey(directory, backend)
 }
 
 function canonicalPath(key: string, backend: string | undefined): string {

@@ -3,7 +3,7 @@ import type { CallDescription } from './calls.ts'
 import { ClientSession } from './client-session.ts'
 import { commitOf } from './commit.ts'
 import type { Call, Driver, DriverSession, Scan, WriteResult } from './driver.ts'
-import { LibkvError } from './errors.ts'
+import { LibkvError, isLibkvError } from './errors.ts'
 import type { KVPair } from './key-value-pair.ts'
 import { Pair } from './key-value-pair.ts'
 import { canonicalDirectory, canonicalKey } from './keys.ts'
@@ -26,6 +26,7 @@ import type {
   WriteOptions,
 } from './store.ts'
 import { bytesOf } from './values.ts'
+import { within } from './within.ts'
 import { KeyWatch } from './watch-key.ts'
 import { TreeWatch } from './watch-tree.ts'
 
@@ -64,7 +65,7 @@ class KvStore implements Store {
   }
 
   async get(key: string, options?: ReadOptions): Promise<KVPair | null> {
-    const name = canonicalKey(key, this.backend)
+    const name = this.#key('get', key)
     const request = { consistency: this.#consistency(options), values: true }
     const entry = await this.#read('get', name, options, (call) =>
       this.#driver.read(this.#keyspace.full(name), request, call),
@@ -73,7 +74,7 @@ class KvStore implements Store {
   }
 
   async exists(key: string, options?: ReadOptions): Promise<boolean> {
-    const name = canonicalKey(key, this.backend)
+    const name = this.#key('exists', key)
     const request = { consistency: this.#consistency(options), values: false }
     const entry = await this.#read('exists', name, options, (call) =>
       this.#driver.read(this.#keyspace.full(name), request, call),
@@ -99,20 +100,20 @@ class KvStore implements Store {
   }
 
   async put(key: string, value: Value, options?: WriteOptions): Promise<KVPair> {
-    const name = canonicalKey(key, this.backend)
+    const name = this.#key('put', key)
     const operation: Operation = { type: 'put', key: name, value, ...ttlAndSession(options) }
     const { results } = await this.#commit('put', name, [operation], options)
     return results[0] as KVPair
   }
 
   async delete(key: string, options?: CallOptions): Promise<boolean> {
-    const name = canonicalKey(key, this.backend)
+    const name = this.#key('delete', key)
     const { writes } = await this.#commit('delete', name, [{ type: 'remove', key: name }], options)
     return writes[0]?.existed ?? false
   }
 
   async deleteTree(directory: string, options?: CallOptions): Promise<number> {
-    const name = canonicalDirectory(directory, this.backend)
+    const name = this.#directory('deleteTree', directory)
     return this.#run({ operation: 'deleteTree', key: name, repeatable: false }, options, (call) => {
       return this.#driver.removeTree(this.#keyspace.tree(name), call)
     })
@@ -124,7 +125,7 @@ class KvStore implements Store {
     previous: KVPair | null,
     options?: WriteOptions,
   ): Promise<KVPair> {
-    const name = canonicalKey(key, this.backend)
+    const name = this.#key('atomicPut', key)
     const operations: Operation[] = [
       { type: 'check', key: name, pair: previous },
       { type: 'put', key: name, value, ...ttlAndSession(options) },
@@ -134,7 +135,7 @@ class KvStore implements Store {
   }
 
   async atomicDelete(key: string, previous: KVPair, options?: CallOptions): Promise<void> {
-    const name = canonicalKey(key, this.backend)
+    const name = this.#key('atomicDelete', key)
     if ((previous as KVPair | null) === null) {
       throw new TypeError('atomicDelete needs the pair that is to be deleted')
     }
@@ -163,7 +164,7 @@ class KvStore implements Store {
   }
 
   watch(key: string, options?: CallOptions): AsyncIterable<KVPair | null> {
-    const name = canonicalKey(key, this.backend)
+    const name = this.#key('watch', key)
     this.#refuseWhenClosed('watch', name)
     return {
       [Symbol.asyncIterator]: () => {
@@ -175,7 +176,7 @@ class KvStore implements Store {
   }
 
   watchTree(directory: string, options?: CallOptions): AsyncIterable<TreeSnapshot> {
-    const name = canonicalDirectory(directory, this.backend)
+    const name = this.#directory('watchTree', directory)
     this.#refuseWhenClosed('watchTree', name)
     return {
       [Symbol.asyncIterator]: () => {
@@ -191,11 +192,19 @@ class KvStore implements Store {
   }
 
   newLock(key: string, options: LockOptions = {}): Locker {
-    const name = canonicalKey(key, this.backend)
+    const name = this.#key('newLock', key)
     const { runtime } = this.#options
-    if (options.session !== undefined && options.ttl !== undefined) {
-      throw this.#invalid('a lock takes a ttl or a session, not both')
-    }
+    const resolved = this.#explaining('newLock', name, () => {
+      const { ttl, session, value = '' } = options
+      if (session !== undefined && ttl !== undefined) {
+        throw this.#invalid('a lock takes a ttl or a session, not both')
+      }
+      return {
+        value: bytesOf(value, name, this.backend),
+        ttl: this.#checkedTtl(ttl ?? DEFAULT_SESSION_TTL),
+        session: session === undefined ? undefined : this.#own(session),
+      }
+    })
     return new KeyLocker(
       {
         backend: this.backend,
@@ -209,18 +218,15 @@ class KvStore implements Store {
         },
       },
       name,
-      {
-        value: bytesOf(options.value ?? '', name, this.backend),
-        ttl: this.#checkedTtl(options.ttl ?? DEFAULT_SESSION_TTL),
-        session: options.session === undefined ? undefined : this.#own(options.session),
-      },
+      resolved,
     )
   }
 
   async ready(options?: CallOptions): Promise<void> {
     const timeout = options?.timeout ?? this.#options.connectionTimeout
+    const overdue = options?.timeout === undefined ? 'NOT_REACHABLE' : 'TIMEOUT'
     await this.#run(
-      { operation: 'ready', repeatable: true },
+      { operation: 'ready', repeatable: true, overdue },
       { timeout, signal: options?.signal },
       (call) => this.#driver.ping(call),
     )
@@ -237,10 +243,15 @@ class KvStore implements Store {
   async #close(): Promise<void> {
     this.#calls.close()
     for (const watch of this.#watches) watch.end()
-    // What the server cannot be told now goes with the sessions' own deadlines.
-    await Promise.allSettled([...this.#sessions].map((session) => session.close()))
-    await Promise.allSettled(this.#cleanups)
+    // What the server cannot be told in time goes with the sessions' own deadlines.
+    const { runtime, connectionTimeout } = this.#options
+    await within(runtime, connectionTimeout, this.#cleanUp())
     await this.#driver.close()
+  }
+
+  async #cleanUp(): Promise<void> {
+    await Promise.allSettled([...this.#sessions].map((session) => session.close()))
+    while (this.#cleanups.size > 0) await Promise.all(this.#cleanups)
   }
 
   #run<T>(
@@ -266,7 +277,7 @@ class KvStore implements Store {
     values: boolean,
     options: ReadOptions | undefined,
   ): Promise<Scan> {
-    const name = canonicalDirectory(directory, this.backend)
+    const name = this.#directory(operation, directory)
     const request = { consistency: this.#consistency(options), values }
     return this.#read(operation, name, options, (call) =>
       this.#driver.scan(this.#keyspace.prefix(name), request, call),
@@ -279,30 +290,25 @@ class KvStore implements Store {
     operations: readonly Operation[],
     options: CallOptions | undefined,
   ): Promise<TransactionResult & { readonly writes: readonly WriteResult[] }> {
-    const commit = commitOf(operations, {
-      backend: this.backend,
-      keyspace: this.#keyspace,
-      ttl: (ttl) => this.#checkedTtl(ttl),
-      session: (session) => this.#own(session),
-    })
-    const outcome = await this.#run({ operation, key, repeatable: false }, options, (call) =>
-      this.#driver.commit(commit.checks, commit.writes, call),
-    )
-    if (!outcome.committed) {
-      throw this.#calls.explain(commit.conflict(outcome, operation), {
+    const commit = this.#explaining(operation, key, () =>
+      commitOf(operations, {
         operation,
-        key: commit.keyOfCheck(outcome.failed),
-      })
-    }
-    return {
-      revision: outcome.revision,
-      results: commit.pairs(outcome),
-      writes: outcome.results,
-    }
+        backend: this.backend,
+        keyspace: this.#keyspace,
+        ttl: (ttl) => this.#checkedTtl(ttl),
+        session: (session) => this.#own(session),
+      }),
+    )
+    return this.#run({ operation, key, repeatable: false }, options, async (call) => {
+      const outcome = await this.#driver.commit(commit.checks, commit.writes, call)
+      if (!outcome.committed) throw commit.conflict(outcome)
+      const { revision, results } = outcome
+      return { revision, results: commit.pairs(outcome), writes: results }
+    })
   }
 
   async #openSession(ttl: number, options: CallOptions | undefined): Promise<ClientSession> {
-    const checked = this.#checkedTtl(ttl)
+    const checked = this.#explaining('session', undefined, () => this.#checkedTtl(ttl))
     const { runtime } = this.#options
     const opened = await this.#run<{ sentAt: number; driverSession: DriverSession }>(
       {
@@ -371,6 +377,23 @@ class KvStore implements Store {
     throw new LibkvError('SESSION_EXPIRED', `session ${session.id} on ${this.backend} is over`, {
       backend: this.backend,
     })
+  }
+
+  #key(operation: string, key: string): string {
+    return this.#explaining(operation, undefined, () => canonicalKey(key))
+  }
+
+  #directory(operation: string, directory: string): string {
+    return this.#explaining(operation, undefined, () => canonicalDirectory(directory))
+  }
+
+  /** Runs a check whose error is to name what was called. */
+  #explaining<T>(operation: string, key: string | undefined, check: () => T): T {
+    try {
+      return check()
+    } catch (error) {
+      throw isLibkvError(error) ? this.#calls.explain(error, { operation, key }) : error
+    }
   }
 
   #refuseWhenClosed(operation: string, key: string): void {

@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { LibkvError } from './errors.ts'
@@ -5,12 +6,15 @@ import type { BackendFactory } from './new-store.ts'
 
 const official = ['consul', 'etcd', 'memory', 'zookeeper']
 
+/** Whether there can be an `@libkv/<name>`. */
+export const isPackageName = (name: string): boolean => /^[a-z][a-z0-9-]*$/.test(name)
+
 /**
  * Loads `@libkv/<name>` as the application sees it: a package manager with an isolated layout puts no backend next to core.
  * Undefined when it is not installed.
  */
 export function loadBackend(name: string): BackendFactory<never> | undefined {
-  if (!/^[a-z][a-z0-9-]*$/.test(name)) return undefined
+  if (!isPackageName(name)) return undefined
   const specifier = `@libkv/${name}`
   for (const place of places()) {
     const exports = load(place, specifier)
@@ -29,11 +33,20 @@ export function installedBackends(): string[] {
   )
 }
 
-/** Where to look from: the program that was started, then its working directory. */
+/** Where to look from: the program that was started, through links such as those in `.bin`, then its working directory. */
 function places(): string[] {
   const program = process.argv[1]
-  const folder = join(process.cwd(), 'noop.js')
-  return program === undefined ? [folder] : [program, folder]
+  const folders = program === undefined ? [] : [program, realPath(program)]
+  // A program may be a folder (`node .`). Of a file this is none, and the search goes on in the folders above, all the same.
+  return [...new Set([...folders, process.cwd()])].map((folder) => join(folder, 'noop.js'))
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
 }
 
 function resolve(place: string, specifier: string): string | undefined {

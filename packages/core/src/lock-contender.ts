@@ -1,4 +1,4 @@
-import { LinkedSignal } from './abort.ts'
+import { LinkedSignal, orAbort, pause } from './abort.ts'
 import { backoff } from './backoff.ts'
 import type { ClientSession } from './client-session.ts'
 import type { Check, CommitOutcome, Entry, Observation, Write } from './driver.ts'
@@ -108,7 +108,7 @@ export class Contender {
         if (signal.aborted) throw error
         if (!this.session.isAlive()) throw this.#gone()
         if (!isLibkvError(error) || !error.retryable) throw error
-        await this.#pause(backoff(this.#context.runtime, failures), either.signal)
+        await this.#pause(failures, either.signal)
       }
     }
   }
@@ -130,10 +130,26 @@ export class Contender {
   /** Gets out of line, and takes back what may have been shown. */
   async leave(): Promise<void> {
     if (this.ownsSession) return this.session.close()
-    if (!this.session.isAlive()) return
     const hide: Write = { type: 'delete', key: this.visibleKey }
-    if (this.#taking) await this.#commit([this.inLine], [hide, this.exit], {}, true)
-    else await this.#commit([], [this.exit], {}, true)
+    await this.untilGone((signal) =>
+      this.#taking
+        ? this.#commit([this.inLine], [hide, this.exit], { signal }, true)
+        : this.#commit([], [this.exit], { signal }, true),
+    )
+  }
+
+  /** Tries to take away what goes with the session, until that succeeds or the session has gone. */
+  async untilGone(remove: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+    const { session } = this
+    for (let failures = 0; session.isAlive(); failures++) {
+      try {
+        await remove(session.signal)
+        return
+      } catch (error) {
+        if (!isLibkvError(error) || !error.retryable) throw error
+        await this.#pause(failures, session.signal)
+      }
+    }
   }
 
   async #enter(): Promise<void> {
@@ -165,17 +181,10 @@ export class Contender {
     )
   }
 
-  #isGone(ahead: Entry, signal: AbortSignal): Promise<void> {
+  async #isGone(ahead: Entry, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
     let observation: Observation | undefined
-    return new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => {
-        reject(signal.reason as Error)
-      }
-      if (signal.aborted) {
-        onAbort()
-        return
-      }
-      signal.addEventListener('abort', onAbort, { once: true })
+    const gone = new Promise<void>((resolve, reject) => {
       observation = this.#context.driver.observe(
         { key: ahead.key },
         {
@@ -188,19 +197,18 @@ export class Contender {
           fail: reject,
         },
       )
-    }).finally(() => observation?.close())
+    })
+    try {
+      await orAbort(gone, signal)
+    } finally {
+      observation?.close()
+    }
   }
 
-  #pause(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#context.runtime.setTimer(resolve, ms)
-      const onAbort = (): void => {
-        timer.cancel()
-        resolve()
-      }
-      if (signal.aborted) onAbort()
-      signal.addEventListener('abort', onAbort, { once: true })
-    })
+  /** Lets a moment go by before the next try, which then finds out whether the signal fired. */
+  async #pause(failures: number, signal: AbortSignal): Promise<void> {
+    const { runtime } = this.#context
+    await pause(runtime, backoff(runtime, failures), signal).catch(() => undefined)
   }
 
   #gone(): LibkvError {

@@ -64,12 +64,23 @@ export class LockHolding implements HeldLock {
   }
 
   async #release(): Promise<void> {
-    const { session, ownsSession, exit, visibleKey } = this.#contender
+    const { session, ownsSession } = this.#contender
     if (ownsSession) return session.close()
     if (!session.isAlive()) return
+    try {
+      await this.#withdraw()
+    } catch (error) {
+      // The caller learns of it, and the others need not wait for the end of a session that lives on.
+      this.#context.afterwards(this.#contender.untilGone((signal) => this.#withdraw(signal)))
+      throw error
+    }
+  }
+
+  async #withdraw(signal?: AbortSignal): Promise<void> {
+    const { exit, visibleKey } = this.#contender
     await this.#context.calls.run(
       { operation: 'unlock', key: this.key, repeatable: true, whileClosing: true },
-      undefined,
+      { signal },
       async (call) => {
         const { driver } = this.#context
         const isOurs = { key: visibleKey, expected: this.#shown }

@@ -49,36 +49,26 @@ export class KeyLocker implements Locker {
   }
 
   async lock(options: LockCallOptions = {}): Promise<HeldLock> {
-    const { timeout } = options
-    if (timeout !== undefined) duration('timeout', timeout, this.#context.backend)
-    using limit = new LinkedSignal(options.signal)
-    const timer =
-      timeout === undefined
-        ? undefined
-        : this.#context.runtime.setTimer(() => {
-            limit.abort(this.#error('TIMEOUT', `not acquired within ${String(timeout)} ms`))
-          }, timeout)
-    try {
-      return await this.#exclusively(() => this.#acquire(limit.signal))
-    } finally {
-      timer?.cancel()
-    }
+    return this.#exclusively(options, (signal) => this.#acquire(signal))
   }
 
   async tryLock(options: CallOptions = {}): Promise<HeldLock | null> {
-    return this.#exclusively(async () => {
-      if (await Contender.anyFor(this.#context, this.key, options)) return null
-      using limit = new LinkedSignal(options.signal)
-      const contender = await this.#enter(limit.signal)
+    return this.#exclusively(options, async (signal) => {
+      if (await Contender.anyFor(this.#context, this.key, { signal })) return null
+      const contender = await this.#enter(signal)
       try {
-        const isFirst = (await contender.ahead(options)) === null
-        const holding = isFirst ? await LockHolding.take(this.#context, contender, options) : null
+        const isFirst = (await contender.ahead({ signal })) === null
+        const holding = isFirst
+          ? await LockHolding.take(this.#context, contender, { signal })
+          : null
         if (holding !== null) return (this.#holding = holding)
       } catch (error) {
         this.#context.afterwards(contender.leave())
         throw error
       }
-      await contender.leave()
+      const leaving = contender.leave()
+      this.#context.afterwards(leaving)
+      await orAbort(leaving, signal)
       return null
     })
   }
@@ -99,8 +89,11 @@ export class KeyLocker implements Locker {
         const holding = await LockHolding.take(this.#context, contender, { signal })
         if (holding !== null) return (this.#holding = holding)
       } catch (error) {
-        this.#context.afterwards(contender.leave())
-        if (signal.aborted || !isLibkvError(error, 'SESSION_EXPIRED')) throw error
+        if (signal.aborted || !passes(error)) {
+          this.#context.afterwards(contender.leave())
+          throw error
+        }
+        if (isRetryable(error) && contender.session.isAlive()) continue
       }
       // The place in the line is lost: the store was away for longer than the session, or an operator removed it.
       this.#context.afterwards(contender.leave())
@@ -132,19 +125,34 @@ export class KeyLocker implements Locker {
       try {
         return await this.#enter(signal)
       } catch (error) {
-        if (signal.aborted || !isLibkvError(error) || !error.retryable) throw error
+        // Only a session of its own can be opened anew.
+        const isOver = this.#options.session !== undefined && !isRetryable(error)
+        if (signal.aborted || isOver || !passes(error)) throw error
       }
     }
   }
 
-  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
+  /** Does the work unless this locker holds or waits already; the signal is that of the caller and the timeout together. */
+  async #exclusively<T>(
+    { signal, timeout }: LockCallOptions,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    if (timeout !== undefined) duration('timeout', timeout, this.#context.backend)
     if (this.#busy || this.isHeld()) {
       throw new TypeError(`the locker of '${this.key}' holds or waits for the lock already`)
     }
     this.#busy = true
+    using limit = new LinkedSignal(signal)
+    const timer =
+      timeout === undefined
+        ? undefined
+        : this.#context.runtime.setTimer(() => {
+            limit.abort(this.#error('TIMEOUT', `not acquired within ${String(timeout)} ms`))
+          }, timeout)
     try {
-      return await work()
+      return await work(limit.signal)
     } finally {
+      timer?.cancel()
       this.#busy = false
     }
   }
@@ -154,3 +162,9 @@ export class KeyLocker implements Locker {
     return this.#context.calls.explain(error, { operation: 'lock', key: this.key })
   }
 }
+
+/** Whether a contender that was in line goes on after that failure: in its place, or at the end of the line. */
+const passes = (error: unknown): boolean =>
+  isRetryable(error) || isLibkvError(error, 'SESSION_EXPIRED')
+
+const isRetryable = (error: unknown): boolean => isLibkvError(error) && error.retryable

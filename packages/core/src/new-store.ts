@@ -1,4 +1,4 @@
-import { installedBackends, loadBackend } from './load-backend.ts'
+import { installedBackends, isPackageName, loadBackend } from './load-backend.ts'
 import { LibkvError } from './errors.ts'
 import type { StoreOptions } from './options.ts'
 import type { Store } from './store.ts'
@@ -73,8 +73,10 @@ function factoryOf(given: string): BackendFactory<never> {
   if (factory !== undefined) return factory
   const known = [...new Set([...registry().keys(), ...installedBackends()])].sort()
   const there = known.length === 0 ? 'none is installed' : `there are ${known.join(', ')}`
-  const install = /^[a-z][a-z0-9-]*$/.test(name)
-    ? `; install @libkv/${name}, or register it with registerBackend()`
-    : ''
-  throw new LibkvError('BACKEND_UNKNOWN', `no backend '${name}': ${there}${install}`)
+  // What is no name may be a URL gone wrong, with a password in it.
+  if (!isPackageName(name)) {
+    throw new LibkvError('BACKEND_UNKNOWN', `that is no name of a backend: ${there}`)
+  }
+  const install = `install @libkv/${name}, or register it with registerBackend()`
+  throw new LibkvError('BACKEND_UNKNOWN', `no backend '${name}': ${there}; ${install}`)
 }

@@ -8,23 +8,25 @@ export interface StoreUrl {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-const form = /^([a-z][a-z0-9+.-]*):\/\/(?:([^@/?#]*)@)?([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/i
+const form = /^([a-z][a-z0-9+.-]*):\/\/(?:([^@/?#]*)@)?([^@/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/i
+
+type Reader = (text: string) => unknown
 
 /** Options that a query may set, and how to read them. */
-const readers: Readonly<Record<string, (text: string) => unknown>> = {
-  connectionTimeout: Number,
-  requestTimeout: Number,
-}
+const readers: ReadonlyMap<string, Reader> = new Map([
+  ['connectionTimeout', Number],
+  ['requestTimeout', Number],
+])
 
 /** What a query may say of TLS: `tls=true`, and each of these as `tls.caFile=…`. */
-const tlsReaders: Readonly<Record<string, (text: string) => unknown>> = {
-  caFile: String,
-  certFile: String,
-  keyFile: String,
-  passphrase: String,
-  servername: String,
-  rejectUnauthorized: (text) => text !== 'false',
-}
+const tlsReaders: ReadonlyMap<string, Reader> = new Map<string, Reader>([
+  ['caFile', String],
+  ['certFile', String],
+  ['keyFile', String],
+  ['passphrase', String],
+  ['servername', String],
+  ['rejectUnauthorized', (text) => text !== 'false'],
+])
 
 /**
  * Reads `backend://user:password@host:port,host:port/namespace?option=value`. Names, passwords and the namespace are
@@ -48,7 +50,7 @@ export function parseStoreUrl(url: string): StoreUrl {
   for (const [name, text] of new URLSearchParams(query)) {
     if (name === 'tls') options['tls'] = text !== 'false'
     else if (name.startsWith('tls.')) tls[name.slice(4)] = readTls(name, text)
-    else options[name] = (readers[name] ?? String)(text)
+    else options[name] = (readers.get(name) ?? String)(text)
   }
   if (Object.keys(tls).length > 0 && options['tls'] !== false) options['tls'] = tls
   const addresses = hosts.split(',').filter((host) => host !== '')
@@ -56,7 +58,7 @@ export function parseStoreUrl(url: string): StoreUrl {
 }
 
 function readTls(name: string, text: string): unknown {
-  const read = tlsReaders[name.slice(4)]
+  const read = tlsReaders.get(name.slice(4))
   if (read === undefined) throw invalid(`it has an unknown parameter '${name}'`)
   return read(text)
 }

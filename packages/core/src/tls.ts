@@ -1,4 +1,7 @@
+import { X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
+import type { SecureContext } from 'node:tls'
 import { LibkvError } from './errors.ts'
 
 /** PEM text or bytes, or several. */
@@ -31,14 +34,11 @@ export interface TlsOptions {
   readonly rejectUnauthorized?: boolean | undefined
 }
 
-/** What `node:tls` takes. */
+/** What to connect with. */
 export interface TlsMaterial {
-  readonly ca?: string | Buffer | (string | Buffer)[]
-  readonly cert?: string | Buffer | (string | Buffer)[]
-  readonly key?: string | Buffer
-  readonly passphrase?: string
-  readonly servername?: string
-  readonly rejectUnauthorized?: boolean
+  readonly context: SecureContext
+  readonly servername: string | undefined
+  readonly rejectUnauthorized: boolean
 }
 
 const FILES = { ca: 'caFile', cert: 'certFile', key: 'keyFile' } as const
@@ -69,7 +69,8 @@ export class TlsSource {
   /**
    * What to connect with now: the same object as before while nothing has changed.
    *
-   * @throws LibkvError `INVALID_OPTION` if a file cannot be read and was never read before.
+   * @throws LibkvError `INVALID_OPTION` if a file cannot be read, or what is given does not make sense, such as a key that is
+   * not the certificate's; unless there was something that did.
    */
   material(): TlsMaterial {
     try {
@@ -81,7 +82,7 @@ export class TlsSource {
     } catch (error) {
       // A rotation may be half done: go on with what was there before.
       if (this.#material === undefined) {
-        throw this.#invalid(`a file of the tls options cannot be read: ${(error as Error).message}`)
+        throw this.#invalid(`the tls options cannot be used: ${(error as Error).message}`)
       }
     }
     return this.#material
@@ -99,18 +100,19 @@ export class TlsSource {
   }
 
   #read(): TlsMaterial {
-    const { passphrase, servername, rejectUnauthorized } = this.#options
+    const { passphrase, servername, rejectUnauthorized = true } = this.#options
     const ca = this.#pem('ca')
+    // OpenSSL takes what is no certificate for no authority at all.
+    for (const part of ca ?? []) new X509Certificate(part)
     const cert = this.#pem('cert')
     const key = this.#pem('key')
-    return {
+    const context = createSecureContext({
       ...(ca && { ca }),
       ...(cert && { cert }),
       ...(key && { key: Buffer.concat(key.map((part) => Buffer.from(part))) }),
       ...(passphrase !== undefined && { passphrase }),
-      ...(servername !== undefined && { servername }),
-      ...(rejectUnauthorized !== undefined && { rejectUnauthorized }),
-    }
+    })
+    return { context, servername, rejectUnauthorized }
   }
 
   #pem(name: keyof typeof FILES): (string | Buffer)[] | undefined {

@@ -1,3 +1,4 @@
+import { pause } from './abort.ts'
 import { backoff } from './backoff.ts'
 import { isLibkvError } from './errors.ts'
 import type { KVPair } from './key-value-pair.ts'
@@ -61,19 +62,4 @@ function isConflict(error: unknown): error is { current: KVPair | null | undefin
     isLibkvError(error, 'KEY_EXISTS') ||
     isLibkvError(error, 'KEY_NOT_FOUND')
   )
-}
-
-function pause(runtime: Runtime, ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      timer.cancel()
-      reject(signal?.reason as Error)
-    }
-    const timer = runtime.setTimer(() => {
-      signal?.removeEventListener('abort', onAbort)
-      resolve()
-    }, ms)
-    if (signal?.aborted === true) onAbort()
-    signal?.addEventListener('abort', onAbort, { once: true })
-  })
 }

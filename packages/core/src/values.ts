@@ -23,14 +23,10 @@ export function bytesOf(value: Value, key: string, backend: string): Uint8Array 
   return bytes
 }
 
+/** A plain array, also of a Buffer, and also when the caller's array comes from another realm. */
 function copyOf(value: unknown): Uint8Array {
-  if (!ArrayBuffer.isView(value) || value instanceof DataView) {
-    throw new TypeError('a value is a Uint8Array or a string')
-  }
-  const view = value as Uint8Array
-  return view.BYTES_PER_ELEMENT === 1 ? Uint8Array.prototype.slice.call(view) : refuse()
-}
-
-function refuse(): never {
-  throw new TypeError('a value is a Uint8Array or a string')
+  const isBytes =
+    ArrayBuffer.isView(value) && (value as Partial<Uint8Array>).BYTES_PER_ELEMENT === 1
+  if (!isBytes) throw new TypeError('a value is a Uint8Array or a string')
+  return new Uint8Array(value as Uint8Array)
 }

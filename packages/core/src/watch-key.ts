@@ -7,6 +7,7 @@ import type { WatchContext } from './watch.ts'
 
 /** The states of one key. */
 export class KeyWatch extends Watch<KVPair | null> {
+  protected override readonly operation = 'watch'
   readonly #keyspace: Keyspace
   #latest: Entry | null | undefined
   #delivered: Entry | null | undefined
@@ -23,14 +24,14 @@ export class KeyWatch extends Watch<KVPair | null> {
 
   override snapshot(entries: readonly Entry[]): void {
     this.#latest = entries[0] ?? null
-    this.serve()
+    this.arrived()
   }
 
   override changes(changes: readonly Change[]): void {
     const last = changes.at(-1)
     if (last === undefined) return
     this.#latest = last.type === 'put' ? last.entry : null
-    this.serve()
+    this.arrived()
   }
 
   protected override take(): KVPair | null | undefined {

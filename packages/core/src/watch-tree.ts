@@ -9,6 +9,7 @@ import type { WatchContext } from './watch.ts'
 
 /** The states of a tree. */
 export class TreeWatch extends Watch<TreeSnapshot> {
+  protected override readonly operation = 'watchTree'
   readonly #keyspace: Keyspace
   /** The tree as it was delivered. */
   readonly #tree = new Map<string, KVPair>()
@@ -32,7 +33,7 @@ export class TreeWatch extends Watch<TreeSnapshot> {
     for (const key of this.#tree.keys()) this.#pending.set(this.#keyspace.full(key), null)
     for (const entry of entries) this.#pending.set(entry.key, entry)
     this.#revision = revision
-    this.serve()
+    this.arrived()
   }
 
   override changes(changes: readonly Change[], revision: bigint): void {
@@ -41,7 +42,7 @@ export class TreeWatch extends Watch<TreeSnapshot> {
       else this.#pending.set(change.key, null)
     }
     this.#revision = revision
-    this.serve()
+    this.arrived()
   }
 
   protected override take(): TreeSnapshot | undefined {

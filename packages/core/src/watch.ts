@@ -45,6 +45,8 @@ export abstract class Watch<T> implements Observer, AsyncIterator<T, undefined> 
     }
   }
 
+  /** The method of the store that opened it. */
+  protected abstract readonly operation: string
   /** The next state to deliver, undefined when there is none yet. It counts as delivered from now on. */
   protected abstract take(): T | undefined
   abstract snapshot(entries: readonly Entry[], revision: bigint): void
@@ -66,7 +68,7 @@ export abstract class Watch<T> implements Observer, AsyncIterator<T, undefined> 
   next(): Promise<IteratorResult<T, undefined>> {
     return new Promise((resolve, reject) => {
       this.#readers.push({ resolve, reject })
-      this.serve()
+      this.#serve()
     })
   }
 
@@ -81,13 +83,19 @@ export abstract class Watch<T> implements Observer, AsyncIterator<T, undefined> 
 
   fail(error: unknown): void {
     const reason = isLibkvError(error)
-      ? this.#context.calls.explain(error, { operation: 'watch', key: this.#key })
+      ? this.#context.calls.explain(error, { operation: this.operation, key: this.#key })
       : error
     this.#finish({ reason })
   }
 
+  /** To be called when there may be a new state. */
+  protected arrived(): void {
+    this.#timer?.cancel()
+    this.#serve()
+  }
+
   /** Hands the next state to the reader that waits for one. */
-  protected serve(): void {
+  #serve(): void {
     while (this.#readers.length > 0) {
       if (this.#ended) {
         const reader = this.#readers.shift()
@@ -99,7 +107,6 @@ export abstract class Watch<T> implements Observer, AsyncIterator<T, undefined> 
       }
       const state = this.take()
       if (state === undefined) return
-      this.#timer?.cancel()
       this.#publish('state')
       this.#readers.shift()?.resolve({ done: false, value: state })
     }
@@ -114,7 +121,7 @@ export abstract class Watch<T> implements Observer, AsyncIterator<T, undefined> 
     this.#signal?.removeEventListener('abort', this.#onAbort)
     this.#context.watches.delete(this)
     this.#publish('ended')
-    this.serve()
+    this.#serve()
   }
 
   readonly #onAbort = (): void => {

@@ -18,7 +18,7 @@ describe('backoff', () => {
           const wait = backoff(withChance(random), attempt, first, longest)
           const ceiling = Math.min(longest, first * 2 ** Math.min(attempt, 16))
           expect(wait).toBeGreaterThanOrEqual(ceiling / 2)
-          expect(wait).toBeLessThan(ceiling)
+          expect(wait).toBeLessThanOrEqual(ceiling)
         },
       ),
     )

@@ -321,7 +321,7 @@ function readPair(reader: Reader): Pair {
 }
 
 /** A copy of its own: the bytes are a part of the whole answer, which they would keep. */
-const copyOf = (part: Uint8Array): Uint8Array => Uint8Array.prototype.slice.call(part)
+const copyOf = (part: Uint8Array): Uint8Array => new Uint8Array(part)
 
 const empty = new Uint8Array()
 

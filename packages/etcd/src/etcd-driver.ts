@@ -1,4 +1,4 @@
-import { DetachedCall, LibkvError } from '@libkv/core'
+import { LibkvError, within } from '@libkv/core'
 import type {
   Call,
   Capabilities,
@@ -17,7 +17,8 @@ import type {
 } from '@libkv/core'
 import { EtcdClient } from './etcd-client.ts'
 import { isCompacted } from './etcd-errors.ts'
-import { EtcdLease } from './etcd-lease.ts'
+import { EtcdLeases } from './etcd-lease.ts'
+import type { EtcdLease } from './etcd-lease.ts'
 import type { ResolvedEtcdOptions } from './etcd-options.ts'
 import type { KeyRange, RangeRequest, TxnReply } from './etcd-codec.ts'
 import { deleteRange, put, range, txn } from './etcd-methods.ts'
@@ -48,11 +49,12 @@ export class EtcdDriver implements Driver {
   readonly #options: ResolvedEtcdOptions
   readonly #client: EtcdClient
   readonly #feeds = new Set<EtcdFeed>()
-  readonly #cleanups = new Set<Promise<void>>()
+  readonly #leases: EtcdLeases
 
   constructor(options: ResolvedEtcdOptions) {
     this.#options = options
     this.#client = new EtcdClient(options)
+    this.#leases = new EtcdLeases(this.#client, options)
     this.endpoint = options.addresses.join(',')
   }
 
@@ -101,7 +103,7 @@ export class EtcdDriver implements Driver {
   }
 
   openSession(ttl: number, call: Call): Promise<DriverSession> {
-    return EtcdLease.grant(this.#client, ttl, call)
+    return this.#leases.grant(ttl, call)
   }
 
   async ping(call: Call): Promise<void> {
@@ -116,7 +118,8 @@ export class EtcdDriver implements Driver {
 
   async close(): Promise<void> {
     for (const feed of this.#feeds) feed.close()
-    await Promise.all(this.#cleanups)
+    const { runtime, connectionTimeout } = this.#options
+    await within(runtime, connectionTimeout, this.#leases.drain())
     this.#client.close()
   }
 
@@ -150,11 +153,11 @@ export class EtcdDriver implements Driver {
     const grantedAt = runtime.now()
     const leases = new Map<number, EtcdLease>()
     const revoke = (): void => {
-      for (const lease of leases.values()) this.#revokeLater(lease)
+      for (const lease of leases.values()) this.#leases.revoke(lease)
     }
     try {
       for (const ttl of new Set(writes.map(timeToLive))) {
-        if (ttl > 0) leases.set(ttl, await EtcdLease.grant(this.#client, ttl + LEASE_MARGIN, call))
+        if (ttl > 0) leases.set(ttl, await this.#leases.grant(ttl + LEASE_MARGIN, call))
       }
       if (call.settled) throw new LibkvError('CLOSED', 'nobody waits for the answer any more')
       const outcome = await this.#commit(checks, writes, leases, call)
@@ -212,20 +215,6 @@ export class EtcdDriver implements Driver {
       revision,
       results: [{ existed: deleted > 0, createRevision: 0n }],
     }
-  }
-
-  /** A lease without keys goes by itself, but why wait. */
-  #revokeLater(lease: EtcdLease): void {
-    const { runtime, connectionTimeout } = this.#options
-    const call = new DetachedCall(runtime, connectionTimeout)
-    const cleanup = lease
-      .close(call)
-      .catch(() => undefined)
-      .finally(() => {
-        call.done()
-        this.#cleanups.delete(cleanup)
-      })
-    this.#cleanups.add(cleanup)
   }
 }
 

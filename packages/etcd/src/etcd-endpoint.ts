@@ -14,7 +14,8 @@ import { LibkvError } from '@libkv/core'
 import type { Call, TlsMaterial } from '@libkv/core'
 // etcd3 keeps its wire (proto files, services, channels) in this class; its index exports only what retries on top of it.
 import { Host } from 'etcd3/lib/connection-pool.js'
-import { createSecureContext } from 'node:tls'
+import { isIP } from 'node:net'
+import { checkServerIdentity } from 'node:tls'
 import { CANCELLED, errorOf } from './etcd-errors.ts'
 
 export type Service = 'KV' | 'Watch' | 'Lease' | 'Auth'
@@ -50,8 +51,8 @@ export class EtcdEndpoint {
 
   constructor(address: string, tls: TlsMaterial | undefined) {
     this.address = address
-    const options = channelOptions(tls)
-    this.#channel = new Channel(address, channelCredentials(tls), options)
+    const options = channelOptions(address, tls)
+    this.#channel = new Channel(address, channelCredentials(address, tls), options)
     this.#host = new Host(
       address,
       credentials.createInsecure(), // The channel is ours already; Host asks for credentials all the same.
@@ -194,13 +195,26 @@ interface Bound<Q, A> {
 
 const noOptions = {}
 
-function channelCredentials(tls: TlsMaterial | undefined): ChannelCredentials {
+function channelCredentials(address: string, tls: TlsMaterial | undefined): ChannelCredentials {
   if (tls === undefined) return credentials.createInsecure()
-  const { servername: _, rejectUnauthorized = true, ...material } = tls
-  return credentials.createFromSecureContext(createSecureContext(material), { rejectUnauthorized })
+  const { context, rejectUnauthorized } = tls
+  const host = tls.servername ?? hostOf(address)
+  return credentials.createFromSecureContext(context, {
+    rejectUnauthorized,
+    checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
+  })
 }
 
-function channelOptions(tls: TlsMaterial | undefined): ChannelOptions {
+/** The name that TLS asks for. It must not be an IP address (RFC 6066), and grpc-js would take one. */
+function serverName(address: string, tls: TlsMaterial): string {
+  const host = hostOf(address)
+  return tls.servername ?? (isIP(host) === 0 ? host : 'etcd')
+}
+
+const hostOf = (address: string): string =>
+  address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '')
+
+function channelOptions(address: string, tls: TlsMaterial | undefined): ChannelOptions {
   return {
     // Lists and backlogs may be larger than the 4 MiB of the default.
     'grpc.max_receive_message_length': -1,
@@ -213,6 +227,6 @@ function channelOptions(tls: TlsMaterial | undefined): ChannelOptions {
     'grpc.enable_retries': 0,
     'grpc.enable_channelz': 0,
     'grpc.use_local_subchannel_pool': 1,
-    ...(tls?.servername !== undefined && { 'grpc.ssl_target_name_override': tls.servername }),
+    ...(tls && { 'grpc.ssl_target_name_override': serverName(address, tls) }),
   }
 }

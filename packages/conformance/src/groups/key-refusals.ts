@@ -43,7 +43,7 @@ const refusedToo: Readonly<Record<string, string>> = {
 }
 
 const notStrings: Readonly<Record<string, unknown>> = {
-  undefined: undefined,
+  undefined,
   null: null,
   'a number': 7,
   'a byte array': new Uint8Array([97]),
@@ -55,7 +55,9 @@ export const keyRefusalCases: CaseGroup = group('refused keys', ({ it, target })
     for (const [what, key] of Object.entries(refusedEverywhere)) {
       it(
         `${call.name} refuses a key with ${what}`,
-        async ({ kv }) => {
+        async ({ fresh }) => {
+          // Where a call takes the key after all, it should not do so in a store that others use.
+          const kv = await fresh()
           const error = await refusal(() => call.run(kv, key), 'INVALID_KEY')
           assert.equal(error.key, key)
           assert.equal(error.backend, kv.backend)
@@ -67,7 +69,8 @@ export const keyRefusalCases: CaseGroup = group('refused keys', ({ it, target })
     if (call.takes === 'key') {
       it(
         `${call.name} refuses an empty key`,
-        async ({ kv }) => {
+        async ({ fresh }) => {
+          const kv = await fresh()
           await refusal(() => call.run(kv, ''), 'INVALID_KEY')
         },
         skip,
@@ -76,7 +79,8 @@ export const keyRefusalCases: CaseGroup = group('refused keys', ({ it, target })
     for (const [what, key] of Object.entries(notStrings)) {
       it(
         `${call.name} takes ${what} as a key for a TypeError`,
-        async ({ kv }) => {
+        async ({ fresh }) => {
+          const kv = await fresh()
           await misuse(() => call.run(kv, key as string))
         },
         skip,
@@ -85,7 +89,8 @@ export const keyRefusalCases: CaseGroup = group('refused keys', ({ it, target })
   }
 
   for (const [what, key] of Object.entries(refusedToo)) {
-    it(`refuses a key with ${what}`, async ({ kv }) => {
+    it(`refuses a key with ${what}`, async ({ fresh }) => {
+      const kv = await fresh()
       await refusal(kv.get(key), 'INVALID_KEY')
       await refusal(kv.put(key, 'v'), 'INVALID_KEY')
     })
@@ -99,7 +104,8 @@ export const keyRefusalCases: CaseGroup = group('refused keys', ({ it, target })
     })
   }
 
-  it('refuses a key before it looks at the value', async ({ kv }) => {
+  it('refuses a key before it looks at the value', async ({ fresh }) => {
+    const kv = await fresh()
     await refusal(kv.put('a//b', 7 as unknown as string), 'INVALID_KEY')
   })
 

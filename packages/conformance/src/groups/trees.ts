@@ -162,11 +162,45 @@ export const treeCases: CaseGroup = group('trees', ({ it }) => {
   it('deletes a tree twice at once, and counts each key once', async ({ kv, key, open }) => {
     const other = await open()
     for (const name of members) await kv.put(key(name), 'v')
-    const counts = await Promise.all([
-      kv.deleteTree(key('tree')),
-      other.deleteTree(key('tree')),
-    ])
+    const counts = await Promise.all([kv.deleteTree(key('tree')), other.deleteTree(key('tree'))])
     assert.equal(counts[0] + counts[1], members.length)
+  })
+
+  it('lists a tree that changes meanwhile, and what does not change', async (h) => {
+    const { kv, key, dir, open } = h
+    const other = await open()
+    const fixed = ['a/1', 'm/n/o', 'z'].map(key)
+    for (const name of fixed) await kv.put(name, 'v')
+    let isDone = false
+    const churning = (async () => {
+      for (let i = 0; i < 40; i++) {
+        await other.put(key(`m/x/${String(i % 4)}/y`), 'v')
+        await other.deleteTree(key(`m/x/${String((i + 2) % 4)}`))
+      }
+      isDone = true
+    })()
+    while (!isDone) {
+      const listed = await kv.keys(dir)
+      const pairs = await kv.list(dir)
+      for (const name of fixed) {
+        assert.ok(listed.includes(name))
+        assert.ok(pairs.some((pair) => pair.key === name))
+      }
+    }
+    await churning
+  })
+
+  it('deletes a tree that others write to meanwhile', async ({ kv, key, dir, open }) => {
+    const other = await open()
+    const writing = Promise.all(
+      Array.from({ length: 30 }, (_, i) => other.put(key(`a/${String(i % 5)}/${String(i)}`), 'v')),
+    )
+    let count = 0
+    for (let i = 0; i < 5; i++) count += await kv.deleteTree(dir)
+    await writing
+    count += await kv.deleteTree(dir)
+    assert.equal(count, 30)
+    assert.deepEqual(await kv.keys(dir), [])
   })
 
   it('shows readers a small tree whole or not at all', async ({ kv, key, open }) => {

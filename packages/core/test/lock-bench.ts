@@ -1,0 +1,81 @@
+import { memory, memoryFaults } from '@libkv/memory'
+import type { MemoryFaults } from '@libkv/memory'
+import { callChannel } from '../src/index.ts'
+import type { CallMessage, Store, StoreOptions } from '../src/index.ts'
+import { waitFor } from './wait-for.ts'
+
+let count = 0
+
+/** An embedded store of its own that can be told to fail, and an outside view of all that lies in it. */
+export class LockBench implements AsyncDisposable {
+  readonly faults: MemoryFaults
+  readonly #name = `bench-${String(++count)}`
+  readonly #outside: Store
+  readonly #stores: Store[] = []
+  #trigger: { left: number; readonly act: () => void } | undefined
+
+  constructor() {
+    this.faults = memoryFaults(this.#name)
+    this.#outside = memory([this.#name])
+    callChannel.start.subscribe(this.#onCall)
+  }
+
+  /** A store in the namespace `app`. */
+  open(options: StoreOptions = {}): Store {
+    const store = memory([this.#name], { namespace: 'app', ...options })
+    this.#stores.push(store)
+    return store
+  }
+
+  /** The keys of the library's own. */
+  async ownKeys(): Promise<string[]> {
+    // The reserved segment is the first of the namespace, not of the whole store.
+    return (await this.#outside.keys('app')).filter((key) => key.startsWith('app/.libkv/'))
+  }
+
+  /** What the lock's key shows. */
+  async shown(key: string): Promise<string | undefined> {
+    return (await this.#outside.get(`app/${key}`))?.text()
+  }
+
+  /** Writes or deletes behind everybody's back. */
+  get outside(): Store {
+    return this.#outside
+  }
+
+  /** Acts just before the `nth` call of the library from now on, counted from 1. */
+  beforeCall(nth: number, act: () => void): void {
+    this.#trigger = { left: nth, act }
+  }
+
+  /** Whether that call was made. */
+  get triggered(): boolean {
+    return this.#trigger === undefined || this.#trigger.left <= 0
+  }
+
+  /** Waits until so many contenders are in the line. */
+  async inLine(contenders: number): Promise<void> {
+    await waitFor(`${String(contenders)} contenders are in line`, async () => {
+      return (await this.ownKeys()).length === contenders
+    })
+  }
+
+  /** Waits until no key and no session is left of what was. */
+  async isClean(): Promise<void> {
+    await waitFor('nothing is left behind', async () => {
+      return (await this.#outside.keys('')).length === 0 && this.faults.sessions === 0
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    callChannel.start.unsubscribe(this.#onCall)
+    this.faults.reset()
+    for (const store of [...this.#stores, this.#outside]) await store.close()
+  }
+
+  readonly #onCall = (message: unknown): void => {
+    const { endpoint, namespace } = message as CallMessage
+    if (endpoint !== this.#name || namespace !== 'app' || this.#trigger === undefined) return
+    if (--this.#trigger.left === 0) this.#trigger.act()
+  }
+}

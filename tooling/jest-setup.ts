@@ -1,0 +1,21 @@
+// Jest's globalSetup: decides once, before any worker starts, where the servers of each backend come from, and says so. It starts
+// none; the tests do, each for itself. What it decided reaches the workers through the environment (see provision.ts).
+import type { Provision } from './servers/index.ts'
+import { provision, selectedBackends } from './servers/index.ts'
+
+function describe(source: Provision): string {
+  switch (source.kind) {
+    case 'external':
+      return `the servers at ${source.endpoints.join(', ')}`
+    case 'container':
+      return `${source.version}, containers of ${source.image}`
+    case 'process':
+      return `${source.version}, processes of ${source.command[0]}`
+  }
+}
+
+export default async function setUp(): Promise<void> {
+  for (const backend of selectedBackends()) {
+    console.log(`${backend}: ${describe(await provision(backend))}`)
+  }
+}

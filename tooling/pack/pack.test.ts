@@ -1,0 +1,177 @@
+// What users get: the packages packed, installed outside the workspace, loaded, compiled and bundled. Needs a build.
+import assert from 'node:assert/strict'
+import { copyFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import type { Format } from 'esbuild'
+import { Registry, run } from './registry.ts'
+import type { Application } from './registry.ts'
+
+const bin = (name: string): string =>
+  fileURLToPath(new URL(`../../node_modules/.bin/${name}`, import.meta.url))
+
+/** Everything of @libkv that a package brings along, itself included. */
+const brings: Readonly<Record<string, readonly string[]>> = {
+  '@libkv/conformance': ['@libkv/conformance', '@libkv/core'],
+  '@libkv/core': ['@libkv/core'],
+  '@libkv/etcd': ['@libkv/core', '@libkv/etcd'],
+  '@libkv/memory': ['@libkv/core', '@libkv/memory'],
+}
+
+let registry: Registry
+
+before(async () => {
+  registry = await Registry.pack()
+})
+after(async () => {
+  await registry.remove()
+})
+
+const tarball = (name: string): string => {
+  const path = registry.tarballs.get(name)
+  assert.ok(path !== undefined, `${name} was not packed`)
+  return path
+}
+
+it('covers every package', () => {
+  assert.deepEqual([...registry.tarballs.keys()].sort(), Object.keys(brings))
+})
+
+for (const [name, expected] of Object.entries(brings)) {
+  describe(name, () => {
+    let application: Application
+    before(async () => {
+      application = await registry.application(name.replace('@libkv/', 'only-'), [name])
+      await application.npmInstall('--ignore-scripts')
+    })
+
+    it('is a sound package', async () => {
+      await run('.', bin('publint'), ['run', tarball(name), '--strict'])
+    })
+
+    it('has types for ES modules and for CommonJS', async () => {
+      await run('.', bin('attw'), [tarball(name), '--no-emoji', '--no-color'])
+    })
+
+    it(`brings along ${expected.length === 1 ? 'nothing else' : expected.join(' and ')}`, async () => {
+      const { dependencies = {} } = await application.manifestOf(name)
+      const installed = await application.installed()
+      const own = installed.filter((each) => each.startsWith('@libkv/'))
+      assert.deepEqual(own, expected)
+      if (Object.keys(dependencies).every((each) => each.startsWith('@libkv/'))) {
+        assert.deepEqual(installed, own)
+      }
+    })
+
+    it('runs no script when it is installed', async () => {
+      const { scripts = {} } = await application.manifestOf(name)
+      const run = ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare']
+      assert.deepEqual(
+        run.filter((script) => script in scripts),
+        [],
+      )
+    })
+  })
+}
+
+describe('core and etcd, installed with npm', () => {
+  let application: Application
+  before(async () => {
+    application = await registry.application('flat', ['@libkv/core', '@libkv/etcd'])
+    await application.npmInstall('@types/node@20')
+  })
+
+  for (const file of ['load.mjs', 'load.cjs']) {
+    it(`${file} loads them by name, by URL and by import`, async () => {
+      assert.match(await application.node(file), /loaded/)
+    })
+
+    it(`${file} does so from another working directory`, async () => {
+      const output = await run('/', process.execPath, [join(application.folder, file)])
+      assert.match(output, /loaded/)
+    })
+  }
+
+  describe('types', () => {
+    const versions = ['5.4.5', '5.9.3', '6.0.3', '7.0.2']
+    let compilers: Application
+    before(async () => {
+      compilers = await registry.application('compilers', [])
+      await compilers.npmInstall(
+        ...versions.map((version) => `typescript-${version}@npm:typescript@${version}`),
+      )
+      await copyFile(
+        join(application.folder, 'types.ts'),
+        join(application.folder, 'types-cjs.cts'),
+      )
+    })
+
+    const settings = [
+      '--noEmit --strict --exactOptionalPropertyTypes --skipLibCheck false --types node',
+      '--target es2022 --lib es2022,esnext.disposable',
+    ].join(' ')
+    for (const version of versions) {
+      for (const [module, resolution] of [
+        ['nodenext', 'nodenext'],
+        ['esnext', 'bundler'],
+      ] as const) {
+        it(`compile with TypeScript ${version}, module resolution ${resolution}`, async () => {
+          const files = module === 'nodenext' ? ['types.ts', 'types-cjs.cts'] : ['types.ts']
+          await application.node(
+            join(compilers.folder, `node_modules/typescript-${version}/bin/tsc`),
+            ...settings.split(' '),
+            ...['--module', module, '--moduleResolution', resolution],
+            ...files,
+          )
+        })
+      }
+    }
+  })
+})
+
+describe('core and etcd, installed with pnpm', () => {
+  let application: Application
+  before(async () => {
+    application = await registry.application('isolated', ['@libkv/core', '@libkv/etcd'])
+    await application.pnpmInstall()
+  })
+
+  for (const file of ['load.mjs', 'load.cjs']) {
+    it(`${file} loads them by name, by URL and by import`, async () => {
+      assert.match(await application.node(file), /loaded/)
+    })
+  }
+})
+
+describe('a bundle', () => {
+  let application: Application
+  before(async () => {
+    application = await registry.application('bundle', [
+      '@libkv/core',
+      '@libkv/etcd',
+      '@libkv/memory',
+    ])
+    await application.npmInstall()
+  })
+
+  for (const format of ['esm', 'cjs'] satisfies Format[]) {
+    it(`as ${format} works with factories`, async () => {
+      const outfile = `bundle.${format === 'esm' ? 'mjs' : 'cjs'}`
+      await build({
+        absWorkingDir: application.folder,
+        entryPoints: ['bundled.mjs'],
+        bundle: true,
+        platform: 'node',
+        target: 'node20',
+        format,
+        outfile,
+        // etcd3 reads a .proto file that lies next to it, and has to share gRPC with @libkv/etcd.
+        external: ['etcd3', '@grpc/grpc-js'],
+        logLevel: 'silent',
+      })
+      assert.match(await application.node(outfile), /loaded/)
+    })
+  }
+})

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+const conditions = ['@libkv/source']
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ['tooling/runners/vitest.test.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+})
