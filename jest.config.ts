@@ -2,15 +2,20 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
+// `npm test` takes one server of each backend; CI adds clusters, TLS and access control.
+const kinds = process.env['LIBKV_TEST_MATRIX'] === 'full' ? '{test,matrix}' : 'test'
+
 const folders = [...readdirSync('packages').map((name) => join('packages', name)), 'tooling']
 
 export default {
   testTimeout: 30_000,
+  // Tests of servers mostly wait.
+  maxWorkers: 4,
   globalSetup: '<rootDir>/tooling/jest-setup.ts',
   projects: folders.map((folder) => ({
     displayName: folder.replace('packages/', ''),
     rootDir: folder,
-    testMatch: ['<rootDir>/test/**/*.test.ts'],
+    testMatch: [`<rootDir>/test/**/*.${kinds}.ts`],
     testEnvironment: 'node',
     testEnvironmentOptions: { customExportConditions: ['@libkv/source', 'node', 'node-addons'] },
     transform: {

@@ -30,7 +30,7 @@ function frames(
 }
 
 /** HTTP/2: HEADERS and DATA are answers. */
-export function http2Answers(): AnswerDetector {
+function http2Answers(): AnswerDetector {
   return frames(9, (header) => ({
     skip: header.readUIntBE(0, 3),
     isAnswer: header.readUInt8(3) <= 1,
@@ -38,7 +38,7 @@ export function http2Answers(): AnswerDetector {
 }
 
 /** ZooKeeper: all but the answer to the connect request and those with a negative xid (watch events, pings, authentication). */
-export function zookeeperAnswers(): AnswerDetector {
+function zookeeperAnswers(): AnswerDetector {
   let connected = false
   return frames(8, (header) => {
     const isAnswer = connected && header.readInt32BE(4) >= 0
@@ -48,7 +48,7 @@ export function zookeeperAnswers(): AnswerDetector {
 }
 
 /** HTTP/1, and TLS, which cannot be looked into: whatever comes. */
-export function anyAnswers(): AnswerDetector {
+function anyAnswers(): AnswerDetector {
   return () => true
 }
 

@@ -51,6 +51,9 @@ export async function whyNoDocker(): Promise<string | undefined> {
   const host = `DOCKER_HOST=${process.env['DOCKER_HOST'] ?? 'unset'}`
   if (address === undefined) return `no Docker socket (${host})`
   const where = 'socketPath' in address ? address.socketPath : `${address.host}:${address.port}`
+  if ('host' in address && !['127.0.0.1', 'localhost'].includes(address.host)) {
+    return `the Docker daemon at ${where} is another machine's, and servers are reached on 127.0.0.1 (${host})`
+  }
   try {
     const { status } = await get(address, '/_ping')
     return status === 200 ? undefined : `the Docker daemon at ${where} answers ${status} (${host})`

@@ -36,7 +36,7 @@ function removeServerFolder(folder: string): void {
 }
 
 /** A server as a child process on 127.0.0.1. */
-export class ServerProcess implements ServerUnit {
+class ServerProcess implements ServerUnit {
   readonly #command: readonly string[]
   readonly #environment: Record<string, string>
   readonly #folder: string

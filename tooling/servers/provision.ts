@@ -15,7 +15,7 @@ export type Provision =
 
 type Runtime = 'container' | 'process'
 
-export const backends: readonly Backend[] = ['etcd', 'consul', 'zookeeper']
+const backends: readonly Backend[] = ['etcd', 'consul', 'zookeeper']
 
 /** The backends to test with: those that LIBKV_TEST_BACKENDS names, or those whose package is in this repository. */
 export function selectedBackends(): Backend[] {

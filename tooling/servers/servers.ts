@@ -47,7 +47,7 @@ export interface Servers<B extends Backend = Backend> extends AsyncDisposable {
   proxy(): Promise<FaultProxy[]>
 }
 
-export const recipes: { readonly [B in Backend]: Recipe<B> } = { etcd, consul, zookeeper }
+const recipes: { readonly [B in Backend]: Recipe<B> } = { etcd, consul, zookeeper }
 
 class ManagedServers<B extends Backend> implements Servers<B> {
   readonly backend: B
@@ -89,8 +89,10 @@ class ManagedServers<B extends Backend> implements Servers<B> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#proxies.map((proxy) => proxy[Symbol.asyncDispose]()))
-    await Promise.all(this.nodes.map((node) => node.remove()))
+    // All of them, also when one fails.
+    const removed = await Promise.allSettled(this.nodes.map((node) => node.remove()))
     await this.#cleanUp()
+    for (const result of removed) if (result.status === 'rejected') throw result.reason
   }
 }
 

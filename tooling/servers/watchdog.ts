@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process'
 import { dockerAddress } from './docker-api.ts'
 import { repositoryPath } from './repository.ts'
 
-export type WatchedKind = 'process' | 'folder' | 'container' | 'network'
+type WatchedKind = 'process' | 'folder' | 'container' | 'network'
 
 /**
  * What makes sure that a test process that is killed leaves no server behind: a child process (`watchdog.mjs`) that outlives it

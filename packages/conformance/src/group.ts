@@ -15,17 +15,35 @@ export interface Suite {
 /** Why a case or a group does not apply to a target; undefined where it does. */
 export type SkipRule = (target: ConformanceTarget) => string | undefined
 
+/** How the cases of a group are run. */
+export interface GroupOptions {
+  /** The cases mostly wait for time to pass: all of them start with the first, and each is reported in its turn. */
+  readonly together?: boolean
+}
+
 /** Makes a group of cases, each with a harness of its own. */
 export function group(
   title: string,
   define: (suite: Suite) => void,
   skipAll?: SkipRule,
+  { together = false }: GroupOptions = {},
 ): CaseGroup {
   return ({ describe, it }, target) => {
+    const waiting: (() => Promise<void>)[] = []
     const register: Suite['it'] = (name, body, skip) => {
       const reason = skipAll?.(target) ?? skip
       if (reason === undefined) {
-        it(name, () => runCase(target, body))
+        const run = (): Promise<void> => runCase(target, body)
+        if (!together) {
+          it(name, run)
+          return
+        }
+        const result = once(run)
+        waiting.push(result)
+        it(name, () => {
+          for (const start of waiting) start().catch(() => undefined)
+          return result()
+        })
         return
       }
       const registerSkipped = it.skip ?? it
@@ -35,6 +53,11 @@ export function group(
       define({ target, it: register })
     })
   }
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let result: Promise<void> | undefined
+  return () => (result ??= work())
 }
 
 async function runCase(

@@ -7,6 +7,9 @@ work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 passphrase=test-only
 
 cat >"$work/openssl.cnf" <<CNF
+[req]
+distinguished_name = any
+prompt = no
 [ca]
 default_ca = here
 [here]
@@ -39,8 +42,7 @@ CNF
 key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1" 2>/dev/null; } # PKCS#8, which ZooKeeper wants
 sign() { # sign OUT SUBJECT SECTION KEY SIGNER…
   local out=$1 subject=$2 section=$3 key=$4; shift 4
-  openssl req -new -config "$work/openssl.cnf" -key "$key" -subj "$subject" -out "$work/request.csr" 2>/dev/null || 
-    openssl req -new -key "$key" -subj "$subject" -out "$work/request.csr"
+  openssl req -new -config "$work/openssl.cnf" -key "$key" -subj "$subject" -out "$work/request.csr"
   openssl ca -batch -notext -config "$work/openssl.cnf" -extensions "$section" -in "$work/request.csr" -out "$out" \
     -startdate 20200101000000Z -enddate 21200101000000Z "$@" 2>/dev/null
 }

@@ -187,4 +187,5 @@ export const lockLossCases: CaseGroup = group(
     })
   },
   withoutReservedKeys,
+  { together: true },
 )

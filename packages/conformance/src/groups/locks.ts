@@ -291,4 +291,5 @@ export const lockCases: CaseGroup = group(
     })
   },
   withoutReservedKeys,
+  { together: true },
 )
