@@ -5,7 +5,7 @@ import { resolveEtcdOptions } from './etcd-options.ts'
 import type { EtcdOptions } from './etcd-options.ts'
 
 /**
- * Opens a store over an etcd cluster (v3 API; tested with etcd 3.4 and 3.5). It does no I/O.
+ * Opens a store over an etcd cluster (v3 API; tested with etcd 3.5). It does no I/O.
  *
  * @param addresses - the members, `host:port` or `http(s)://host:port` each; one that answers is enough.
  * @throws LibkvError `INVALID_OPTION`, `INVALID_KEY` for the namespace.
