@@ -14,7 +14,7 @@ import { GrpcForwarder } from './grpc-forwarder.ts'
  * `/etcdserverpb.Watch/Watch#message`; HTTP/1 requests under method and path, `PUT /v1/txn`.
  */
 export class RequestCounter implements AsyncDisposable {
-  readonly counts = new Map<string, number>()
+  readonly counts: Map<string, number> = new Map()
   /** Requests of either protocol; messages on streams are not requests. */
   total = 0
 

@@ -23,6 +23,8 @@ export interface CommitContext {
 export class PreparedCommit {
   readonly checks: Check[] = []
   readonly writes: Write[] = []
+  /** The sessions that keys are bound to. */
+  readonly sessions: Set<ClientSession> = new Set()
   readonly #context: CommitContext
   /** For each operation, the index of its write. */
   readonly #places: (number | undefined)[] = []
@@ -107,8 +109,10 @@ export class PreparedCommit {
       throw this.#invalid('a key takes a ttl or a session, not both')
     }
     if (ttl !== undefined) return { ttl: this.#context.ttl(ttl) }
-    if (session !== undefined) return { session: this.#context.session(session).driverSession }
-    return {}
+    if (session === undefined) return {}
+    const own = this.#context.session(session)
+    this.sessions.add(own)
+    return { session: own.driverSession }
   }
 
   #expectation(name: string, pair: KVPair | null): Check['expected'] {

@@ -1,8 +1,8 @@
 import { Calls } from './calls.ts'
 import type { CallDescription } from './calls.ts'
-import { ClientSession } from './client-session.ts'
+import type { ClientSession } from './client-session.ts'
 import { commitOf } from './commit.ts'
-import type { Call, Driver, DriverSession, Scan, WriteResult } from './driver.ts'
+import type { Call, Driver, Scan, WriteResult } from './driver.ts'
 import { LibkvError, isLibkvError } from './errors.ts'
 import type { KVPair } from './key-value-pair.ts'
 import { Pair } from './key-value-pair.ts'
@@ -10,7 +10,7 @@ import { canonicalDirectory, canonicalKey } from './keys.ts'
 import { Keyspace } from './keyspace.ts'
 import { KeyLocker } from './locker.ts'
 import type { Operation, TransactionResult } from './operations.ts'
-import { duration, resolveOptions } from './options.ts'
+import { resolveOptions } from './options.ts'
 import type { ResolvedOptions, StoreOptions } from './options.ts'
 import type {
   CallOptions,
@@ -25,6 +25,7 @@ import type {
   Value,
   WriteOptions,
 } from './store.ts'
+import { SessionKeeper } from './session-keeper.ts'
 import { bytesOf } from './values.ts'
 import { within } from './within.ts'
 import { KeyWatch } from './watch-key.ts'
@@ -51,8 +52,7 @@ class KvStore implements Store {
   readonly #keyspace: Keyspace
   readonly #calls: Calls
   readonly #watches = new Set<{ end(): void }>()
-  readonly #sessions = new Set<ClientSession>()
-  readonly #cleanups = new Set<Promise<unknown>>()
+  readonly #sessions: SessionKeeper
   #closing: Promise<void> | undefined
 
   constructor(driver: Driver, options: ResolvedOptions) {
@@ -62,6 +62,7 @@ class KvStore implements Store {
     this.#options = options
     this.#keyspace = new Keyspace(options.namespace)
     this.#calls = new Calls(driver, options)
+    this.#sessions = new SessionKeeper(driver, this.#calls, options)
   }
 
   async get(key: string, options?: ReadOptions): Promise<KVPair | null> {
@@ -201,8 +202,8 @@ class KvStore implements Store {
       }
       return {
         value: bytesOf(value, name, this.backend),
-        ttl: this.#checkedTtl(ttl ?? DEFAULT_SESSION_TTL),
-        session: session === undefined ? undefined : this.#own(session),
+        ttl: this.#sessions.checkedTtl(ttl ?? DEFAULT_SESSION_TTL),
+        session: session === undefined ? undefined : this.#sessions.own(session),
       }
     })
     return new KeyLocker(
@@ -214,7 +215,7 @@ class KvStore implements Store {
         runtime,
         openSession: (ttl) => this.#openSession(ttl, undefined),
         afterwards: (cleanup) => {
-          this.#afterwards(cleanup)
+          this.#sessions.afterwards(cleanup)
         },
       },
       name,
@@ -245,13 +246,8 @@ class KvStore implements Store {
     for (const watch of this.#watches) watch.end()
     // What the server cannot be told in time goes with the sessions' own deadlines.
     const { runtime, connectionTimeout } = this.#options
-    await within(runtime, connectionTimeout, this.#cleanUp())
+    await within(runtime, connectionTimeout, this.#sessions.close())
     await this.#driver.close()
-  }
-
-  async #cleanUp(): Promise<void> {
-    await Promise.allSettled([...this.#sessions].map((session) => session.close()))
-    while (this.#cleanups.size > 0) await Promise.all(this.#cleanups)
   }
 
   #run<T>(
@@ -295,55 +291,28 @@ class KvStore implements Store {
         operation,
         backend: this.backend,
         keyspace: this.#keyspace,
-        ttl: (ttl) => this.#checkedTtl(ttl),
-        session: (session) => this.#own(session),
+        ttl: (ttl) => this.#sessions.checkedTtl(ttl),
+        session: (session) => this.#sessions.own(session),
       }),
     )
     return this.#run({ operation, key, repeatable: false }, options, async (call) => {
-      const outcome = await this.#driver.commit(commit.checks, commit.writes, call)
-      if (!outcome.committed) throw commit.conflict(outcome)
-      const { revision, results } = outcome
-      return { revision, results: commit.pairs(outcome), writes: results }
+      try {
+        const outcome = await this.#driver.commit(commit.checks, commit.writes, call)
+        if (!outcome.committed) throw commit.conflict(outcome)
+        const { revision, results } = outcome
+        return { revision, results: commit.pairs(outcome), writes: results }
+      } catch (error) {
+        // The server knows better than the session's own clock.
+        const [session] = commit.sessions
+        if (commit.sessions.size === 1 && isLibkvError(error, 'SESSION_EXPIRED')) session?.expire()
+        throw error
+      }
     })
   }
 
   async #openSession(ttl: number, options: CallOptions | undefined): Promise<ClientSession> {
-    const checked = this.#explaining('session', undefined, () => this.#checkedTtl(ttl))
-    const { runtime } = this.#options
-    const opened = await this.#run<{ sentAt: number; driverSession: DriverSession }>(
-      {
-        operation: 'session',
-        repeatable: true,
-        discard: ({ driverSession }) => {
-          // Opened for nobody: the caller has given up.
-          this.#afterwards(
-            this.#calls.run(
-              { operation: 'close session', repeatable: true, whileClosing: true },
-              undefined,
-              (call) => driverSession.close(call),
-            ),
-          )
-        },
-      },
-      options,
-      async (call) => {
-        const sentAt = runtime.now()
-        return { sentAt, driverSession: await this.#driver.openSession(checked, call) }
-      },
-    )
-    const context = {
-      calls: this.#calls,
-      runtime,
-      backend: this.backend,
-      sessions: this.#sessions,
-    }
-    return new ClientSession(context, opened.driverSession, checked, opened.sentAt)
-  }
-
-  /** Work that goes on after its call was settled; `close()` waits for it. */
-  #afterwards(cleanup: Promise<unknown>): void {
-    const settled = cleanup.catch(() => undefined).finally(() => this.#cleanups.delete(settled))
-    this.#cleanups.add(settled)
+    const checked = this.#explaining('session', undefined, () => this.#sessions.checkedTtl(ttl))
+    return this.#sessions.open(checked, options)
   }
 
   get #watchContext(): ConstructorParameters<typeof KeyWatch>[0] {
@@ -361,22 +330,6 @@ class KvStore implements Store {
     throw this.#invalid(
       `consistency is ${String(consistency)}; it must be 'linearizable' or 'stale'`,
     )
-  }
-
-  #checkedTtl(ttl: number): number {
-    const { min, max } = this.capabilities.ttl
-    return duration('ttl', ttl, this.backend, min, max)
-  }
-
-  #own(session: Session): ClientSession {
-    if (session instanceof ClientSession && this.#sessions.has(session)) {
-      if (session.isAlive()) return session
-    } else if (!(session instanceof ClientSession) || session.isAlive()) {
-      throw this.#invalid('the session is not one of this store')
-    }
-    throw new LibkvError('SESSION_EXPIRED', `session ${session.id} on ${this.backend} is over`, {
-      backend: this.backend,
-    })
   }
 
   #key(operation: string, key: string): string {

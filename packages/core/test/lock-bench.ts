@@ -9,6 +9,8 @@ let count = 0
 /** An embedded store of its own that can be told to fail, and an outside view of all that lies in it. */
 export class LockBench implements AsyncDisposable {
   readonly faults: MemoryFaults
+  /** The operations of all calls that were made, those of the library itself among them. */
+  readonly calls: string[] = []
   readonly #name = `bench-${String(++count)}`
   readonly #outside: Store
   readonly #stores: Store[] = []
@@ -74,8 +76,9 @@ export class LockBench implements AsyncDisposable {
   }
 
   readonly #onCall = (message: unknown): void => {
-    const { endpoint, namespace } = message as CallMessage
-    if (endpoint !== this.#name || namespace !== 'app' || this.#trigger === undefined) return
-    if (--this.#trigger.left === 0) this.#trigger.act()
+    const { endpoint, namespace, operation } = message as CallMessage
+    if (endpoint !== this.#name || namespace !== 'app') return
+    this.calls.push(operation)
+    if (this.#trigger !== undefined && --this.#trigger.left === 0) this.#trigger.act()
   }
 }

@@ -173,7 +173,7 @@ describe.each([
   })
 })
 
-describe('waiting for a lock through an outage', () => {
+describe('waiting for a lock', () => {
   /** A holds; B and C wait, in this order. */
   async function line(
     bench: LockBench,
@@ -264,6 +264,37 @@ describe('waiting for a lock through an outage', () => {
     expect(await bench.shown('jobs')).toBe('me')
     await held.unlock()
     await bench.isClean()
+  })
+
+  it('gets in line again when its place was removed just before it took the lock', async () => {
+    await using bench = new LockBench()
+    // Opening the session, getting in line and looking who is ahead come before.
+    bench.beforeCall(4, () => {
+      void bench.outside.deleteTree('app/.libkv')
+    })
+    const held = await bench.open().newLock('jobs', { value: 'me' }).lock()
+    expect(bench.triggered).toBe(true)
+    await bench.inLine(1)
+    expect(await bench.shown('jobs')).toBe('me')
+    await held.unlock()
+    await bench.isClean()
+  })
+
+  it('is woken alone when its turn comes', async () => {
+    await using bench = new LockBench()
+    const holder = await bench.open().newLock('jobs').lock()
+    const waits: Promise<HeldLock>[] = []
+    for (let i = 0; i < 12; i++) {
+      waits.push(bench.open().newLock('jobs').lock())
+      await bench.inLine(2 + i)
+    }
+    bench.calls.length = 0
+    await holder.unlock()
+    const next = await waits[0]
+    // The next one looks whether it is its turn, and takes the lock; nobody else does anything.
+    expect(bench.calls).toEqual(['close session', 'lock', 'lock'])
+    expect(next?.isHeld()).toBe(true)
+    for (const waiting of waits) await (await waiting).unlock()
   })
 
   it('keeps the number of listeners down, however often it looks again', async () => {

@@ -134,9 +134,13 @@ export class EtcdClient {
   #ready(): EtcdEndpoint | undefined {
     const current = this.#endpoints[this.#current]
     if (current?.isReady === true && !current.suspect) return current
-    const other = this.#endpoints.findIndex(({ isReady, suspect }) => isReady && !suspect)
-    if (other >= 0) this.#current = other
-    return other >= 0 ? this.#endpoints[other] : undefined
+    // Where all are suspect, as during an election, none is worse than the others.
+    const anyOfThem = this.#endpoints.every(({ suspect }) => suspect)
+    const next = this.#endpoints.findIndex(
+      ({ isReady, suspect }) => isReady && (anyOfThem || !suspect),
+    )
+    if (next >= 0) this.#current = next
+    return this.#endpoints[next]
   }
 
   /** Connects to all members at once and takes the first that is there. */

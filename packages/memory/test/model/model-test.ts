@@ -62,7 +62,7 @@ export async function modelTest(
       for (const [i, pair] of pairs.entries()) subject.same(pair, expected[i] ?? null)
       await subject.follower.arrive(pairs)
     } finally {
-      await subject.follower.end()
+      subject.follower.end()
       await subject.kv.deleteTree('').catch(() => undefined)
       await subject.kv.close()
     }
