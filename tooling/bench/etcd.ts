@@ -51,6 +51,12 @@ export async function etcdBench(endpoint: string): Promise<Bench> {
         theirs: (i) => raw.kv.put({ key: path(key(i)), value: VALUE }),
       },
       {
+        // Our put tells when the key was created, for which etcd has to read the pair before.
+        name: 'put, prev_kv',
+        ours: (i) => kv.put(key(i), VALUE),
+        theirs: (i) => raw.kv.put({ key: path(key(i)), value: VALUE, prev_kv: true }),
+      },
+      {
         name: 'atomicPut',
         ours: async (i) => {
           const name = casKey(i, 'ours')

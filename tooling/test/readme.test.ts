@@ -44,13 +44,21 @@ function addressOf(backend: Backend): string {
   return endpoint.replace(/^https?:\/\//, '')
 }
 
-/** Runs the snippets of one README one after the other in one process, and gives what each has printed. */
-async function run(name: string, snippets: readonly Snippet[]): Promise<string[]> {
-  const files = snippets.map(({ code, language }, i) => {
+const nameOf = (path: string): string => path.replaceAll(/[^a-z]+/gi, '-')
+
+/** Makes files of the snippets of one README, and names them. */
+function write(name: string, snippets: readonly Snippet[]): string[] {
+  return snippets.map(({ code, language }, i) => {
     const file = `${name}-${String(i + 1)}.${language}`
-    writeFileSync(join(folder, file), `${withServers(code, addressOf)}\n`)
+    // Without an import or export it would be no module.
+    writeFileSync(join(folder, file), `${withServers(code, addressOf)}\nexport {}\n`)
     return file
   })
+}
+
+/** Runs the snippets of one README one after the other in one process, and gives what each has printed. */
+async function run(name: string, snippets: readonly Snippet[]): Promise<string[]> {
+  const files = write(name, snippets)
   const main = join(folder, `${name}.js`)
   const lines = files.flatMap((file) => [
     `process.stdout.write('${MARK}')`,
@@ -69,13 +77,31 @@ async function run(name: string, snippets: readonly Snippet[]): Promise<string[]
 describe('the examples', () => {
   it.each(readmes)('of $path run, end by themselves, and print what it says', async (readme) => {
     const { path, snippets } = readme
-    const printed = await run(path.replaceAll(/[^a-z]+/gi, '-'), snippets)
+    const printed = await run(nameOf(path), snippets)
     for (const [i, { line, output }] of snippets.entries()) {
       const where = `${path}:${String(line)}`
       if (output === undefined) continue
       expect({ where, output: printed[i]?.trimEnd() }).toEqual({ where, output })
     }
     expect(printed).toHaveLength(snippets.length)
+  })
+
+  it('compile in a strict program', async () => {
+    const files = readmes.flatMap(({ path, snippets }) => write(nameOf(path), snippets))
+    const config = {
+      extends: '../tsconfig.json',
+      files: files.filter((file) => file.endsWith('.ts')),
+      include: [],
+    }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+    const tsc = require.resolve('typescript/bin/tsc')
+    const compiling = promisify(execFile)(process.execPath, [tsc, '-p', folder], { cwd: root })
+    const output = await compiling.then(
+      () => '',
+      (error: unknown) => (error as { stdout: string }).stdout,
+    )
+    // What is wrong in the packages themselves is shown elsewhere.
+    expect(output.split('\n').filter((line) => line.includes('.readme/'))).toEqual([])
   })
 
   it('of core and of the embedded store are among them', () => {

@@ -59,6 +59,11 @@ export class Harness implements AsyncDisposable {
     return Math.max(this.target.capabilities.ttl.min, 250)
   }
 
+  /** A time to live that a session does not lose when the machine is busy for a moment, in milliseconds. */
+  get steadyTtl(): number {
+    return Math.max(this.target.capabilities.ttl.min, 2_500)
+  }
+
   /** How long a key with that time to live may last at most. */
   readonly longestLife = (ttl: number): number => {
     const { expiryFactor, expirySlack } = this.target.capabilities

@@ -32,8 +32,11 @@ export interface WatchMessage {
  * one {@link CallMessage} object a call. Nobody subscribed costs one comparison.
  *
  * @example
- * import { tracingChannel } from 'node:diagnostics_channel'
- * tracingChannel('libkv:call').subscribe({ asyncEnd: ({ operation, key }) => console.log(operation, key) })
+ * import { subscribe } from 'node:diagnostics_channel'
+ * subscribe('tracing:libkv:call:asyncEnd', (message) => {
+ *   const { operation, key } = message as CallMessage
+ *   console.log(operation, key)
+ * })
  */
 export const callChannel: TracingChannel<CallMessage> = tracingChannel('libkv:call')
 

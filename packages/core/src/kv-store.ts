@@ -32,7 +32,7 @@ import { KeyWatch } from './watch-key.ts'
 import { TreeWatch } from './watch-tree.ts'
 
 /** The take-over time of sessions and locks that name none, in milliseconds. */
-export const DEFAULT_SESSION_TTL = 20_000
+const DEFAULT_SESSION_TTL = 20_000
 
 /**
  * Makes a store of a driver. This is what a backend's factory returns.

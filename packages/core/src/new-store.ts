@@ -16,8 +16,11 @@ export type BackendFactory<O extends StoreOptions = StoreOptions> = (
 
 // One registry for all copies of this package in the process (ESM and CommonJS are two).
 const registryKey = Symbol.for('@libkv/backends')
-const shared = globalThis as { [registryKey]?: Map<string, BackendFactory<never>> }
-const registry = (): Map<string, BackendFactory<never>> => (shared[registryKey] ??= new Map())
+const shared = globalThis as unknown as {
+  [registryKey]?: Map<string, BackendFactory<never>> | undefined
+}
+const registry = (): Map<string, BackendFactory<never>> =>
+  (shared[registryKey] ??= new Map<string, BackendFactory<never>>())
 
 /** Short names that the original library used. */
 const aliases: Readonly<Record<string, string>> = { zk: 'zookeeper' }

@@ -240,7 +240,7 @@ describe('the renewals of a session', () => {
     driver.script('renew', hangs, answers())
     const session = await open()
     await runtime.advance(BELIEF)
-    expect(driver.requests.filter(({ method }) => method === 'renew')[0]?.cancellations).toBe(1)
+    expect(driver.of('renew')[0]?.cancellations).toBe(1)
     expect(session.isAlive()).toBe(true)
     await runtime.advance(60_000)
     expect(session.isAlive()).toBe(true)

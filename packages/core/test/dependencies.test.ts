@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 
@@ -12,6 +12,7 @@ interface Manifest {
 const packages = join(__dirname, '../..')
 const manifests = readdirSync(packages, { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
+  .filter(({ name }) => existsSync(join(packages, name, 'package.json')))
   .map(({ name }) => {
     const text = readFileSync(join(packages, name, 'package.json'), 'utf8')
     return { folder: name, manifest: JSON.parse(text) as Manifest }
@@ -93,9 +94,9 @@ describe('the packages of this repository', () => {
     )
   })
 
-  it.each(manifests)('import what they bring and nothing else: $folder', ({ folder, manifest }) => {
-    const { peerDependencies = {} } = manifest
-    expect([...brings(manifest), ...Object.keys(peerDependencies)].sort()).toEqual(imports(folder))
+  it.each(manifests)('import nothing that they do not bring: $folder', ({ folder, manifest }) => {
+    const brought = [...brings(manifest), ...Object.keys(manifest.peerDependencies ?? {})]
+    expect(brought).toEqual(expect.arrayContaining(imports(folder)))
   })
 
   it('leave the choice of core to whoever runs the conformance suite', () => {

@@ -1,4 +1,4 @@
-import { channel, tracingChannel } from 'node:diagnostics_channel'
+import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel'
 import { memory, memoryFaults } from '@libkv/memory'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { callChannel, openStore, sessionChannel, watchChannel } from '../src/index.ts'
@@ -109,7 +109,7 @@ describe('the channel of sessions', () => {
     const onMessage = (message: unknown): void => {
       events.push(message as SessionMessage)
     }
-    channel('libkv:session').subscribe(onMessage)
+    subscribe('libkv:session', onMessage)
     const runtime = new ManualRuntime()
     const driver = new ScriptedDriver()
     const kv = openStore(driver, { runtime })
@@ -120,7 +120,7 @@ describe('the channel of sessions', () => {
     await kv.session({ ttl: 9_000 })
     await runtime.advance(9_000)
     await kv.close()
-    channel('libkv:session').unsubscribe(onMessage)
+    unsubscribe('libkv:session', onMessage)
     expect(events.map(({ id, event }) => `${id} ${event}`)).toEqual([
       'session-1 opened',
       'session-1 renewed',
@@ -140,14 +140,14 @@ describe('the channel of watches', () => {
     const onMessage = (message: unknown): void => {
       events.push(message as WatchMessage)
     }
-    channel('libkv:watch').subscribe(onMessage)
+    subscribe('libkv:watch', onMessage)
     const kv = memory(['diagnostics-watch'])
     for await (const pair of kv.watch('a')) {
       if (pair !== null) break
       await kv.put('a', '1')
     }
     await waitFor('the watch has ended', () => events.at(-1)?.event === 'ended')
-    channel('libkv:watch').unsubscribe(onMessage)
+    unsubscribe('libkv:watch', onMessage)
     expect(events.map(({ backend, key, event }) => [backend, key, event])).toEqual([
       ['memory', 'a', 'opened'],
       ['memory', 'a', 'state'],

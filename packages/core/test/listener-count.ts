@@ -9,7 +9,9 @@ export class ListenerCount implements Disposable {
 
   constructor() {
     const { prototype } = EventTarget
-    const { addEventListener, removeEventListener } = prototype
+    // Called with the target that they are asked for.
+    const addEventListener = Reflect.get(prototype, 'addEventListener')
+    const removeEventListener = Reflect.get(prototype, 'removeEventListener')
     const live = (target: EventTarget): Set<unknown> => {
       const listeners = this.#live.get(target) ?? new Set()
       this.#live.set(target, listeners)

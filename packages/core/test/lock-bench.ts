@@ -1,8 +1,10 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { memory, memoryFaults } from '@libkv/memory'
 import type { MemoryFaults } from '@libkv/memory'
-import { callChannel } from '../src/index.ts'
 import type { CallMessage, Store, StoreOptions } from '../src/index.ts'
 import { waitFor } from './wait-for.ts'
+
+const STARTED = 'tracing:libkv:call:start'
 
 let count = 0
 
@@ -19,7 +21,7 @@ export class LockBench implements AsyncDisposable {
   constructor() {
     this.faults = memoryFaults(this.#name)
     this.#outside = memory([this.#name])
-    callChannel.start.subscribe(this.#onCall)
+    subscribe(STARTED, this.#onCall)
   }
 
   /** A store in the namespace `app`. */
@@ -70,7 +72,7 @@ export class LockBench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    callChannel.start.unsubscribe(this.#onCall)
+    unsubscribe(STARTED, this.#onCall)
     this.faults.reset()
     for (const store of [...this.#stores, this.#outside]) await store.close()
   }

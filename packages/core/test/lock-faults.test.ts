@@ -250,20 +250,38 @@ describe('waiting for a lock', () => {
     await bench.isClean()
   })
 
-  it('goes on when the outage hits just as its turn comes', async () => {
+  it('keeps its place when the outage hits just as its turn comes', async () => {
     await using bench = new LockBench()
-    const kv = bench.open({ connectionTimeout: 20, requestTimeout: 50 })
-    // Opening the session, getting in line and looking who is ahead come before.
-    bench.beforeCall(4, () => {
+    const { holder, order, waits } = await line(bench, 2_000)
+    // The holder closes its session and the next one looks who is ahead before it takes the lock.
+    bench.beforeCall(3, () => {
       bench.faults.disconnect()
       setTimeout(() => {
         bench.faults.reconnect()
       }, 100)
     })
-    const held = await kv.newLock('jobs', { ttl: 2_000, value: 'me' }).lock()
+    await holder.unlock()
+    await Promise.all(waits)
+    expect(bench.triggered).toBe(true)
+    expect(order).toEqual(['b', 'c'])
+    await bench.isClean()
+  })
+
+  it('goes on when the session is lost with which it gets in line again', async () => {
+    await using bench = new LockBench()
+    const kv = bench.open()
+    await kv.newLock('jobs').lock()
+    const waiting = bench.open().newLock('jobs', { value: 'me' }).lock()
+    await bench.inLine(2)
+    // It looks at the line, closes its session, opens another one, and with that gets in line.
+    bench.beforeCall(4, () => {
+      bench.faults.dropSessions()
+    })
+    await bench.outside.deleteTree('app/.libkv')
+    const held = await waiting
+    expect(bench.triggered).toBe(true)
     expect(await bench.shown('jobs')).toBe('me')
     await held.unlock()
-    await bench.isClean()
   })
 
   it('gets in line again when its place was removed just before it took the lock', async () => {
@@ -288,13 +306,15 @@ describe('waiting for a lock', () => {
       waits.push(bench.open().newLock('jobs').lock())
       await bench.inLine(2 + i)
     }
-    bench.calls.length = 0
-    await holder.unlock()
-    const next = await waits[0]
-    // The next one looks whether it is its turn, and takes the lock; nobody else does anything.
-    expect(bench.calls).toEqual(['close session', 'lock', 'lock'])
-    expect(next?.isHeld()).toBe(true)
-    for (const waiting of waits) await (await waiting).unlock()
+    let holding = holder
+    for (const waiting of waits) {
+      bench.calls.length = 0
+      await holding.unlock()
+      holding = await waiting
+      // The next one looks whether it is its turn, and takes the lock; nobody else does anything.
+      expect(bench.calls).toEqual(['close session', 'lock', 'lock'])
+    }
+    await holding.unlock()
   })
 
   it('keeps the number of listeners down, however often it looks again', async () => {

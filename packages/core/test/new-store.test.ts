@@ -109,7 +109,7 @@ describe('newStore', () => {
 
   it('refuses what is neither name nor factory with a TypeError', async () => {
     for (const backend of [undefined, null, 7, {}]) {
-      await expect(newStore(backend as unknown as string)).rejects.toThrow(TypeError)
+      await expect(newStore(backend as string)).rejects.toThrow(TypeError)
     }
   })
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { compareKeys, openStore } from '../src/index.ts'
 import type { Change, KVPair, TreeChange, TreeSnapshot } from '../src/index.ts'
+import { iterate } from './iterate.ts'
 import { ManualRuntime } from './manual-runtime.ts'
 import { entryOf, ScriptedDriver } from './scripted-driver.ts'
 
@@ -42,7 +43,7 @@ describe('the snapshots of a tree', () => {
         async (steps, order, isReadAtOnce) => {
           const driver = new ScriptedDriver()
           const kv = openStore(driver, { runtime: new ManualRuntime() })
-          const states = kv.watchTree('d')[Symbol.asyncIterator]()
+          const states = iterate(kv.watchTree('d'))
           let pending = states.next()
           const observer = driver.feeds[0]?.observer
           const snapshots: TreeSnapshot[] = []
@@ -100,7 +101,7 @@ describe('the snapshots of a tree', () => {
   it('merge what happened while nobody looked, and name each key once', async () => {
     const driver = new ScriptedDriver()
     const kv = openStore(driver, { runtime: new ManualRuntime() })
-    const states = kv.watchTree('d')[Symbol.asyncIterator]()
+    const states = iterate(kv.watchTree('d'))
     const { observer } = driver.feeds[0] ?? { observer: undefined }
     observer?.snapshot([entryOf('d/a', '1', 1n), entryOf('d/b', '1', 1n)], 1n)
     await states.next()
@@ -123,7 +124,7 @@ describe('the snapshots of a tree', () => {
   it('make their pairs once, when first asked', async () => {
     const driver = new ScriptedDriver()
     const kv = openStore(driver, { runtime: new ManualRuntime() })
-    const states = kv.watchTree('d')[Symbol.asyncIterator]()
+    const states = iterate(kv.watchTree('d'))
     driver.feeds[0]?.observer.snapshot([entryOf('d/a', '1')], 1n)
     const { value } = await states.next()
     expect(value?.pairs).toBe(value?.pairs)
@@ -133,7 +134,7 @@ describe('the snapshots of a tree', () => {
   it('do not show what others wrote that is no key, and nothing of the library', async () => {
     const driver = new ScriptedDriver()
     const kv = openStore(driver, { runtime: new ManualRuntime(), namespace: 'app' })
-    const states = kv.watchTree('')[Symbol.asyncIterator]()
+    const states = iterate(kv.watchTree(''))
     const { observer } = driver.feeds[0] ?? { observer: undefined }
     const foreign = ['app//a', 'app/.libkv/lock/x/1', 'app/a//b', 'app/tab\t']
     observer?.snapshot(

@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { LibkvError, openStore } from '../src/index.ts'
 import type { KVPair, Observer, Store } from '../src/index.ts'
+import { iterate } from './iterate.ts'
 import { ManualRuntime, turn } from './manual-runtime.ts'
 import { Outcome, refusal } from './outcome.ts'
 import { entryOf, ScriptedDriver } from './scripted-driver.ts'
@@ -30,7 +31,7 @@ function feed(): Observer {
 
 describe('a watch of one key', () => {
   it('yields the current state first, and each further one once', async () => {
-    const states = kv.watch('a')[Symbol.asyncIterator]()
+    const states = iterate(kv.watch('a'))
     feed().snapshot([], 1n)
     expect((await states.next()).value).toBeNull()
     const next = states.next()
@@ -48,7 +49,7 @@ describe('a watch of one key', () => {
   })
 
   it('shows that the key was deleted and made again by its creation', async () => {
-    const states = kv.watch('a')[Symbol.asyncIterator]()
+    const states = iterate(kv.watch('a'))
     feed().snapshot([entryOf('a', 'tea', 3n, 3n)], 3n)
     await states.next()
     feed().changes([{ type: 'delete', key: 'a', revision: 4n }], 4n)
@@ -58,7 +59,7 @@ describe('a watch of one key', () => {
   })
 
   it('serves readers that ask ahead in their order', async () => {
-    const states = kv.watch('a')[Symbol.asyncIterator]()
+    const states = iterate(kv.watch('a'))
     const reads = [states.next(), states.next(), states.next()]
     feed().snapshot([], 1n)
     for (const revision of [2n, 3n]) {
@@ -99,7 +100,7 @@ describe('the end of a watch', () => {
     const reason = new Error('no longer interested')
     const controller = new AbortController()
     const { signal } = controller
-    const states = kv.watch('a', { signal })[Symbol.asyncIterator]()
+    const states = iterate(kv.watch('a', { signal }))
     feed().snapshot([], 1n)
     await states.next()
     const next = states.next()
@@ -117,7 +118,7 @@ describe('the end of a watch', () => {
   })
 
   it('comes at the timeout when there is no first state', async () => {
-    const next = kv.watch('a', { timeout: 50 })[Symbol.asyncIterator]().next()
+    const next = iterate(kv.watch('a', { timeout: 50 })).next()
     const outcome = new Outcome(next)
     await runtime.advance(49)
     expect(outcome.state).toBe('pending')
@@ -126,10 +127,10 @@ describe('the end of a watch', () => {
   })
 
   it('does not come at the timeout when there was a first state, read or not', async () => {
-    const read = kv.watch('a', { timeout: 50 })[Symbol.asyncIterator]()
+    const read = iterate(kv.watch('a', { timeout: 50 }))
     feed().snapshot([], 1n)
     await read.next()
-    const unread = kv.watch('a', { timeout: 50 })[Symbol.asyncIterator]()
+    const unread = iterate(kv.watch('a', { timeout: 50 }))
     feed().snapshot([], 1n)
     await runtime.advance(1_000)
     const next = new Outcome(read.next())
@@ -139,14 +140,14 @@ describe('the end of a watch', () => {
   })
 
   it('comes by what cannot heal', async () => {
-    const next = kv.watch('a')[Symbol.asyncIterator]().next()
+    const next = iterate(kv.watch('a')).next()
     feed().fail(new LibkvError('ACCESS_DENIED', 'token revoked'))
     const error = await refusal(next, 'ACCESS_DENIED')
     expect(error.message).toContain('token revoked')
   })
 
   it('leaves the last state to nobody once it has come', async () => {
-    const states: AsyncIterator<KVPair | null> = kv.watch('a')[Symbol.asyncIterator]()
+    const states: AsyncIterator<KVPair | null> = iterate(kv.watch('a'))
     const observer = feed()
     await states.return?.()
     observer.snapshot([entryOf('a', 'late')], 1n)

@@ -25,7 +25,7 @@ import type { MemoryFaults } from './memory-faults.ts'
 /** The longest time to live: 100 years, in milliseconds. */
 const LONGEST_TTL = 100 * 365 * 24 * 3_600_000
 
-export const memoryCapabilities: Capabilities = {
+const memoryCapabilities: Capabilities = {
   transactions: true,
   sessionKeysMayHaveDescendants: true,
   ttl: { min: 100, max: LONGEST_TTL },

@@ -5,7 +5,7 @@ import { MemoryFaults } from './memory-faults.ts'
 
 // One set for all copies of this package in the process (ESM and CommonJS are two).
 const faultsKey = Symbol.for('@libkv/memory/faults')
-const shared = globalThis as { [faultsKey]?: Map<string, MemoryFaults> }
+const shared = globalThis as unknown as { [faultsKey]?: Map<string, MemoryFaults> | undefined }
 
 /**
  * Opens the embedded store: the whole contract within one process, without a server. The address is a name, and stores
@@ -30,7 +30,7 @@ export function memory(addresses: readonly string[] = [], options: StoreOptions 
 
 /** The faults of the embedded store of that name: what a test turns to make it fail. */
 export function memoryFaults(name = 'default'): MemoryFaults {
-  const all = (shared[faultsKey] ??= new Map())
+  const all = (shared[faultsKey] ??= new Map<string, MemoryFaults>())
   const existing = all.get(name)
   if (existing !== undefined) return existing
   const faults = new MemoryFaults(name)

@@ -3,6 +3,7 @@ import { isLibkvError, withLock } from '@libkv/core'
 import type { KVPair, Store } from '@libkv/core'
 import { memory, memoryFaults } from '../src/index.ts'
 import type { MemoryFaults } from '../src/index.ts'
+import { iterate } from './iterate.ts'
 
 let count = 0
 let name: string
@@ -194,7 +195,7 @@ describe('a connection that is cut', () => {
 
 describe('a watch through an outage', () => {
   it('falls silent, heals, and shows the last state', async () => {
-    const states = kv.watch('a')[Symbol.asyncIterator]()
+    const states = iterate(kv.watch('a'))
     expect((await states.next()).value).toBeNull()
     await kv.put('a', '1')
     expect((await states.next()).value?.text()).toBe('1')
@@ -211,7 +212,7 @@ describe('a watch through an outage', () => {
   it('shows what has expired while it was silent', async () => {
     await kv.put('d/gone', '1', { ttl: 100 })
     await kv.put('d/stays', '1')
-    const states = kv.watchTree('d')[Symbol.asyncIterator]()
+    const states = iterate(kv.watchTree('d'))
     await states.next()
     const next = states.next()
     faults.disconnect()
@@ -227,7 +228,7 @@ describe('a watch through an outage', () => {
 
   it('delivers nothing twice when nothing has happened', async () => {
     await kv.put('a', '1')
-    const states = kv.watch('a')[Symbol.asyncIterator]()
+    const states = iterate(kv.watch('a'))
     await states.next()
     const next = states.next()
     for (let i = 0; i < 3; i++) {
@@ -242,7 +243,7 @@ describe('a watch through an outage', () => {
   it('can be opened during the outage, and yields once that is over', async () => {
     await kv.put('a', '1')
     faults.disconnect()
-    const first = kv.watch('a')[Symbol.asyncIterator]().next()
+    const first = iterate(kv.watch('a')).next()
     await pause(20)
     faults.reconnect()
     expect((await first).value?.text()).toBe('1')
@@ -250,7 +251,7 @@ describe('a watch through an outage', () => {
 
   it('can be ended during the outage', async () => {
     const controller = new AbortController()
-    const states = kv.watch('a', { signal: controller.signal })[Symbol.asyncIterator]()
+    const states = iterate(kv.watch('a', { signal: controller.signal }))
     await states.next()
     faults.disconnect()
     controller.abort(new Error('enough'))

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { isLibkvError } from '@libkv/core'
 import { memory, memoryFaults } from '../src/index.ts'
+import { iterate } from './iterate.ts'
 
 describe('an embedded store', () => {
   it('shares its data with all stores of its name, and with no other', async () => {
@@ -33,7 +34,7 @@ describe('an embedded store', () => {
   it('shows one store what another of its name has done, in its namespace', async () => {
     await using whole = memory(['nested'])
     await using part = memory(['nested'], { namespace: 'app' })
-    const states = part.watch('a')[Symbol.asyncIterator]()
+    const states = iterate(part.watch('a'))
     expect((await states.next()).value).toBeNull()
     await whole.put('app/a', 'tea')
     expect((await states.next()).value).toMatchObject({ key: 'a' })
@@ -55,6 +56,19 @@ describe('an embedded store', () => {
     await kv.put('a', value)
     value.fill(0)
     expect((await kv.get('a'))?.value).toEqual(new Uint8Array([1, 2, 3]))
+  })
+
+  it('lets a key that was written anew outlive the session and the time to live it had', async () => {
+    await using kv = memory(['anew'])
+    const session = await kv.session()
+    await kv.put('a', '1', { session })
+    await kv.put('b', '1', { ttl: 100 })
+    await kv.put('c', '1', { ttl: 100 })
+    await kv.put('a', '2')
+    await kv.put('b', '2')
+    await session.close()
+    for await (const pair of kv.watch('c')) if (pair === null) break
+    expect(await kv.keys('')).toEqual(['a', 'b'])
   })
 
   it('orders all writes of all stores of its name in one history', async () => {

@@ -151,7 +151,11 @@ export const lockWaitingCases: CaseGroup = group(
       await (await within('the lock', locker.lock())).unlock()
     })
 
-    it('does not end by its timeout what it has got in time', async ({ kv, key, ttl }) => {
+    it('does not end by its timeout what it has got in time', async ({
+      kv,
+      key,
+      steadyTtl: ttl,
+    }) => {
       const held = await kv.newLock(key(), { ttl }).lock({ timeout: 500 })
       await elapse(600)
       assert.equal(held.isHeld(), true)

@@ -163,7 +163,7 @@ export const lockCases: CaseGroup = group(
       assert.notEqual(await kv.newLock(key()).tryLock(), null)
     })
 
-    it('is held longer than its time to live', async ({ kv, key, ttl, open }) => {
+    it('is held longer than its time to live', async ({ kv, key, steadyTtl: ttl, open }) => {
       const held = await kv.newLock(key(), { ttl }).lock()
       await elapse(ttl * 2.5)
       assert.equal(held.isHeld(), true)

@@ -35,7 +35,12 @@ export const sessionCases: CaseGroup = group(
       assert.equal(new Set(sessions.map(({ id }) => id)).size, 3)
     })
 
-    it('lives on, with its keys, far beyond its time to live', async ({ kv, key, ttl, open }) => {
+    it('lives on, with its keys, far beyond its time to live', async ({
+      kv,
+      key,
+      steadyTtl: ttl,
+      open,
+    }) => {
       const session = await kv.session({ ttl })
       await kv.put(key(), 'v', { session })
       await elapse(ttl * 2.5)

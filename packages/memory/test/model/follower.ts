@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { compareKeys } from '@libkv/core'
 import type { KVPair, Store, TreeSnapshot } from '@libkv/core'
+import { iterate } from '../iterate.ts'
 
 const PATIENCE = 10_000
 
@@ -13,16 +14,13 @@ export class Follower {
   #onState: (() => void) | undefined
 
   constructor(kv: Store) {
-    this.#states = kv.watchTree('')[Symbol.asyncIterator]() as AsyncIterator<
-      TreeSnapshot,
-      undefined
-    >
+    this.#states = iterate(kv.watchTree(''))
   }
 
   /** Waits for the first state; an eager reader then takes each one as it comes, another one takes the last. */
   async begin(isEager: boolean): Promise<void> {
     await this.#next()
-    if (isEager) this.#read()
+    if (isEager) void this.#read()
   }
 
   /** Reads on until the tree is what it should be in the end; fails when that does not come. */

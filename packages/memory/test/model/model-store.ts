@@ -11,7 +11,7 @@ export type ModelRefusal = 'KEY_EXISTS' | 'KEY_MODIFIED' | 'KEY_NOT_FOUND'
 
 /** The contract of a store in as few lines as it takes: a map and a counter. It knows canonical keys only. */
 export class ModelStore {
-  readonly keys: Map<string, ModelPair> = new Map()
+  readonly keys: Map<string, ModelPair> = new Map<string, ModelPair>()
   #writes = 0
 
   get(key: string): ModelPair | null {
