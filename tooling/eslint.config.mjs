@@ -56,6 +56,14 @@ export default defineConfig(
       eqeqeq: 'error',
       'object-shorthand': 'error',
       '@typescript-eslint/consistent-type-imports': ['error', { disallowTypeAnnotations: false }],
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        {
+          allowForKnownSafeCalls: [
+            { from: 'package', package: 'node:test', name: ['after', 'before', 'describe', 'it'] },
+          ],
+        },
+      ],
       '@typescript-eslint/no-confusing-void-expression': [
         'error',
         { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
@@ -69,6 +77,8 @@ export default defineConfig(
         'error',
         { considerDefaultExhaustiveForUnions: true },
       ],
+      // Declarations of their own (isolatedDeclarations) want the type on the left at times.
+      '@typescript-eslint/consistent-generic-constructors': 'off',
       // To do nothing is a legitimate thing to do.
       '@typescript-eslint/no-empty-function': 'off',
       // It asks for the `!` that another rule forbids.
@@ -84,6 +94,20 @@ export default defineConfig(
     rules: {
       // A test waits for flags that a callback turns, which the compiler takes for constants.
       '@typescript-eslint/no-unnecessary-condition': 'off',
+    },
+  },
+  {
+    // Here a wrong type fails a test; and what a test misuses it misuses on purpose.
+    files: ['packages/*/test/**/*.ts', 'tooling/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-deprecated': 'off',
+      '@typescript-eslint/no-misused-spread': 'off',
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+      '@typescript-eslint/unbound-method': 'off',
     },
   },
   {

@@ -96,8 +96,7 @@ export async function etcdBench(endpoint: string): Promise<Bench> {
         const states = kv.watch('watched')[Symbol.asyncIterator]()
         await states.next()
         return latencies(rounds, async (value) => {
-          const [, state] = await Promise.all([kv.put('watched', value), states.next()])
-          void state
+          await Promise.all([kv.put('watched', value), states.next()])
         }).finally(() => states.return?.())
       },
       theirs: async (rounds) => {

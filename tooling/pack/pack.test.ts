@@ -1,24 +1,28 @@
 // What users get: the packages packed, installed outside the workspace, loaded, compiled and bundled. Needs a build.
 import assert from 'node:assert/strict'
-import { copyFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { copyFile, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import type { Format } from 'esbuild'
 import { Registry, run } from './registry.ts'
-import type { Application } from './registry.ts'
+import type { Application, Manifest } from './registry.ts'
 
 const bin = (name: string): string =>
   fileURLToPath(new URL(`../../node_modules/.bin/${name}`, import.meta.url))
 
-/** Everything of @libkv that a package brings along, itself included. */
-const brings: Readonly<Record<string, readonly string[]>> = {
-  '@libkv/conformance': ['@libkv/conformance', '@libkv/core'],
-  '@libkv/core': ['@libkv/core'],
-  '@libkv/etcd': ['@libkv/core', '@libkv/etcd'],
-  '@libkv/memory': ['@libkv/core', '@libkv/memory'],
-}
+const manifests = new Map(
+  readdirSync('packages').map((folder) => {
+    const text = readFileSync(join('packages', folder, 'package.json'), 'utf8')
+    return [`@libkv/${folder}`, JSON.parse(text) as Manifest]
+  }),
+)
+
+const dependenciesOf = ({ dependencies = {} }: Manifest): string[] =>
+  Object.keys(dependencies).filter((name) => !name.startsWith('@libkv/'))
 
 let registry: Registry
 
@@ -36,10 +40,10 @@ const tarball = (name: string): string => {
 }
 
 it('covers every package', () => {
-  assert.deepEqual([...registry.tarballs.keys()].sort(), Object.keys(brings))
+  assert.deepEqual([...registry.tarballs.keys()].sort(), [...manifests.keys()].sort())
 })
 
-for (const [name, expected] of Object.entries(brings)) {
+for (const name of manifests.keys()) {
   describe(name, () => {
     let application: Application
     before(async () => {
@@ -55,21 +59,28 @@ for (const [name, expected] of Object.entries(brings)) {
       await run('.', bin('attw'), [tarball(name), '--no-emoji', '--no-color'])
     })
 
-    it(`brings along ${expected.length === 1 ? 'nothing else' : expected.join(' and ')}`, async () => {
-      const { dependencies = {} } = await application.manifestOf(name)
+    it(`is of @libkv all that comes along${name === '@libkv/core' ? '' : ', but for core'}`, async () => {
       const installed = await application.installed()
-      const own = installed.filter((each) => each.startsWith('@libkv/'))
-      assert.deepEqual(own, expected)
-      if (Object.keys(dependencies).every((each) => each.startsWith('@libkv/'))) {
-        assert.deepEqual(installed, own)
-      }
+      const ours = installed.filter((each) => each.startsWith('@libkv/'))
+      assert.deepEqual(ours, [...new Set([name, '@libkv/core'])].sort())
+    })
+
+    it('brings along no client but its own', async () => {
+      const own = dependenciesOf(await application.manifestOf(name))
+      const installed = await application.installed()
+      if (own.length === 0) assert.ok(installed.every((each) => each.startsWith('@libkv/')))
+      const foreign = [...manifests.values()].flatMap(dependenciesOf)
+      assert.deepEqual(
+        foreign.filter((each) => installed.includes(each) && !own.includes(each)),
+        [],
+      )
     })
 
     it('runs no script when it is installed', async () => {
       const { scripts = {} } = await application.manifestOf(name)
-      const run = ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare']
+      const hooks = ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare']
       assert.deepEqual(
-        run.filter((script) => script in scripts),
+        hooks.filter((hook) => hook in scripts),
         [],
       )
     })
@@ -88,9 +99,14 @@ describe('core and etcd, installed with npm', () => {
       assert.match(await application.node(file), /loaded/)
     })
 
-    it(`${file} does so from another working directory`, async () => {
-      const output = await run('/', process.execPath, [join(application.folder, file)])
-      assert.match(output, /loaded/)
+    it(`${file} does so from another working directory, started through a link`, async () => {
+      const link = join(await mkdtemp(join(tmpdir(), 'libkv-bin-')), file)
+      await symlink(join(application.folder, file), link)
+      try {
+        assert.match(await run('/', process.execPath, [link]), /loaded/)
+      } finally {
+        await rm(dirname(link), { recursive: true })
+      }
     })
   }
 

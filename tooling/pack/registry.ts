@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 const pnpm = fileURLToPath(new URL('../pnpm.mjs', import.meta.url))
 const sources = fileURLToPath(new URL('app', import.meta.url))
 
-interface Manifest {
+export interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
   readonly scripts?: Readonly<Record<string, string>>
 }

@@ -17,7 +17,9 @@ export function targets({ beforeAll, afterAll }: Hooks): ConformanceTarget[] {
   beforeAll(async () => {
     const servers = await startServers('etcd')
     endpoints = servers.endpoints
-    stop = () => servers[Symbol.asyncDispose]()
+    stop = async () => {
+      await servers[Symbol.asyncDispose]()
+    }
   })
   afterAll(() => stop())
   return [

@@ -42,9 +42,14 @@ async function keysAndValues(store: Store): Promise<void> {
 async function compareAndSet(store: Store): Promise<void> {
   heading('Compare-and-set')
   const first = await store.atomicPut('config', 'version 1', null)
-  show("await kv.atomicPut('config', 'version 1', null)", `created at revision ${String(first.revision)}`)
+  show(
+    "await kv.atomicPut('config', 'version 1', null)",
+    `created at revision ${String(first.revision)}`,
+  )
   await store.put('config', 'somebody else was here')
-  const refusal = await store.atomicPut('config', 'version 2', first).catch((error: unknown) => error)
+  const refusal = await store
+    .atomicPut('config', 'version 2', first)
+    .catch((error: unknown) => error)
   show("await kv.atomicPut('config', 'version 2', first)", (refusal as { code: string }).code)
   say('update() is the loop around it. Ten writers at once, and none gets lost:')
   const increment = (): Promise<unknown> =>
@@ -90,11 +95,16 @@ async function expiring(store: Store): Promise<void> {
   heading('Time to live')
   const { ttl: bounds, expirySlack } = store.capabilities
   const ttl = Math.max(1_000, bounds.min)
-  say(`This store takes ${String(bounds.min)} ms and more, and is late by ${String(expirySlack)} ms at the most.`)
+  say(
+    `This store takes ${String(bounds.min)} ms and more, and is late by ${String(expirySlack)} ms at the most.`,
+  )
   await store.put('sessions/42', 'here', { ttl })
   const start = performance.now()
   for await (const pair of store.watch('sessions/42')) {
-    show('sessions/42', pair?.text() ?? `gone after ${((performance.now() - start) / 1000).toFixed(1)} s`)
+    show(
+      'sessions/42',
+      pair?.text() ?? `gone after ${((performance.now() - start) / 1000).toFixed(1)} s`,
+    )
     if (pair === null) break
   }
 }

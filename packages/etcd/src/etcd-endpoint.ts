@@ -161,7 +161,7 @@ export class EtcdEndpoint {
   }
 
   #meaningOf(error: ServiceError): LibkvError {
-    if (error.code !== CANCELLED || !this.suspect) return errorOf(error)
+    if ((error.code as number) !== CANCELLED || !this.suspect) return errorOf(error)
     // Abandoned: it may have been carried out.
     return new LibkvError('TIMEOUT', `${this.address} does not answer`, {
       retryable: true,

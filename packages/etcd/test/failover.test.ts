@@ -4,8 +4,8 @@ import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { put } from '@libkv/core'
 import { etcd } from '@libkv/etcd'
-import { FaultProxy, freePorts, startServers, waitFor } from '../../../tooling/servers/index.ts'
-import type { Servers } from '../../../tooling/servers/index.ts'
+import { freePorts, startServers, waitFor } from '../../../tooling/servers/index.ts'
+import type { FaultProxy, Servers } from '../../../tooling/servers/index.ts'
 import { Follower } from './support.ts'
 
 describe('an etcd that cannot be reached', () => {
