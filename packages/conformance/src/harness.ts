@@ -56,7 +56,7 @@ export class Harness implements AsyncDisposable {
 
   /** A time to live as short as can be told apart from a slow machine, in milliseconds. */
   get ttl(): number {
-    return Math.max(this.target.capabilities.ttl.min, 250)
+    return Math.max(this.target.capabilities.ttl.min, 500)
   }
 
   /** A time to live that a session does not lose when the machine is busy for a moment, in milliseconds. */

@@ -12,6 +12,8 @@ const breakages = { ...brokenStores, ...brokenLocks }
 
 /** What is wrong with a store, and the case that finds it. */
 const mutants: readonly (readonly [keyof typeof breakages, CaseGroup, string])[] = [
+  // First, while no case of another group has timers running.
+  ['leaksTimers', suite.leakCases, 'has none after reading and writing'],
   ['listsSiblings', suite.treeCases, "does not see the sibling 'tree-x/a'"],
   ['listsOneLevel', suite.treeCases, 'sees descendants at any depth'],
   ['listsInUtf16Order', suite.treeCases, 'lists characters above U+FFFF after those below'],
@@ -54,7 +56,6 @@ const mutants: readonly (readonly [keyof typeof breakages, CaseGroup, string])[]
   ['ignoresAborts', suite.abortCases, 'get rejects with a reason that is no error'],
   ['wrapsAborts', suite.abortCases, 'get rejects with the reason of a signal that fired before'],
   ['answersWhenClosed', suite.closeCases, 'get is refused afterwards'],
-  ['leaksTimers', suite.leakCases, 'has none after reading and writing'],
   ['locksForAll', suite.lockWaitingCases, 'lets one in at a time, however many come'],
   ['locksWithoutOrder', suite.lockWaitingCases, 'serves first who came first'],
   ['repeatsTokens', suite.lockTokenCases, 'grow over the holders of one locker'],

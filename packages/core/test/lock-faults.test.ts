@@ -38,7 +38,7 @@ async function atEachCall(
 }
 
 async function options(kv: Store, shared: boolean): Promise<LockOptions> {
-  return shared ? { session: await kv.session({ ttl: 20_000 }) } : { ttl: 400 }
+  return shared ? { session: await kv.session({ ttl: 20_000 }) } : { ttl: 1_200 }
 }
 
 const isAscending = (tokens: readonly bigint[]): boolean =>
@@ -359,7 +359,7 @@ describe('tryLock()', () => {
       })
       const start = performance.now()
       const outcome = await kv
-        .newLock('jobs', { ttl: 400 })
+        .newLock('jobs', { ttl: 1_200 })
         .tryLock({ timeout: 40 })
         .catch((error: unknown) => error)
       if (!bench.triggered) return

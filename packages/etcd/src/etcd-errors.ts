@@ -67,6 +67,8 @@ export function isStaleToken(text: string): boolean {
 /** Whether the history that was asked for is gone. */
 export function isCompacted(error: unknown): boolean {
   return (
-    (error as Partial<GrpcError>).details?.includes('required revision has been compacted') ?? false
+    (error as Partial<GrpcError> | undefined)?.details?.includes(
+      'required revision has been compacted',
+    ) ?? false
   )
 }

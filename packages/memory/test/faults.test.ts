@@ -13,7 +13,7 @@ let faults: MemoryFaults
 beforeEach(() => {
   name = `faults-${String(++count)}`
   // Short, so that an outage shows soon.
-  kv = memory([name], { connectionTimeout: 60, requestTimeout: 200 })
+  kv = memory([name], { connectionTimeout: 300, requestTimeout: 600 })
   faults = memoryFaults(name)
 })
 
@@ -146,7 +146,7 @@ describe('a delay', () => {
     const start = performance.now()
     controller.abort(new Error('enough'))
     await expect(writing).rejects.toThrow('enough')
-    expect(performance.now() - start).toBeLessThan(100)
+    expect(performance.now() - start).toBeLessThan(500)
     faults.delay = 0
     expect(await kv.get('a')).toBeNull()
   })
@@ -160,7 +160,7 @@ describe('a connection that is cut', () => {
     expect(await codeOf(kv.get('a'))).toBe('NOT_REACHABLE')
     expect(await codeOf(kv.put('a', '1'))).toBe('NOT_REACHABLE')
     expect(await codeOf(kv.ready())).toBe('NOT_REACHABLE')
-    expect(performance.now() - start).toBeLessThan(3 * 60 + 100)
+    expect(performance.now() - start).toBeLessThan(3 * 300 + 1_000)
   })
 
   it('lets calls wait that begin just before it heals', async () => {

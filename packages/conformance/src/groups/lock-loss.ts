@@ -180,7 +180,7 @@ export const lockLossCases: CaseGroup = group(
 
     it('is not brought about by the wall clock', async (h) => {
       const { store, runtime } = await h.openFreezable()
-      const held = await store.newLock(h.key(), { ttl: h.ttl }).lock()
+      const held = await store.newLock(h.key(), { ttl: h.steadyTtl }).lock()
       runtime.setWallClock(24 * 3_600_000)
       assert.equal(held.isHeld(), true)
       assert.equal(await h.kv.newLock(h.key()).tryLock(), null)

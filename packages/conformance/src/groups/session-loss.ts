@@ -65,12 +65,12 @@ export const sessionLossCases: CaseGroup = group(
 
     it('is not brought about by the wall clock', async (h) => {
       const { store, runtime } = await h.openFreezable()
-      const session = await store.session({ ttl: h.ttl })
+      const session = await store.session({ ttl: h.steadyTtl })
       await store.put(h.key(), 'v', { session })
       for (const by of [48 * 3_600_000, -96 * 3_600_000]) {
         runtime.setWallClock(by)
         assert.equal(session.isAlive(), true)
-        await elapse(h.ttl * 0.8)
+        await elapse(h.steadyTtl * 0.5)
         assert.equal(session.isAlive(), true)
         assert.equal(await h.kv.exists(h.key()), true)
       }
