@@ -8,9 +8,9 @@ const kinds = process.env['LIBKV_TEST_MATRIX'] === 'full' ? '{test,matrix}' : 't
 const folders = [...readdirSync('packages').map((name) => join('packages', name)), 'tooling']
 
 export default {
-  testTimeout: 30_000,
+  testTimeout: 60_000,
   // Tests of servers mostly wait.
-  maxWorkers: 4,
+  maxWorkers: 3,
   globalSetup: '<rootDir>/tooling/jest-setup.ts',
   projects: folders.map((folder) => ({
     displayName: folder.replace('packages/', ''),
