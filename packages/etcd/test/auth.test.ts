@@ -81,8 +81,7 @@ describe('access control of etcd', () => {
     await waitFor(() => kv.put('app/restart/key', 'x'), { what: 'a write after the restart' })
     await follower.has(['app/restart/key'])
     await follower.stop()
-    const isRenewed = renewals(session.id)
-    await waitFor(isRenewed, { what: 'the session to be renewed' })
+    await renewal(session.id)
     expect(session.isAlive()).toBe(true)
     expect(await kv.exists('app/bound')).toBe(true)
   })
@@ -145,12 +144,17 @@ describe('etcd with JWT that expire after 3 s', () => {
   })
 })
 
-/** Whether a session was renewed since this function was called. */
-function renewals(id: string): () => boolean {
+/** Resolves when a session was renewed. */
+async function renewal(id: string): Promise<void> {
   let renewed = false
-  sessionChannel.subscribe((message) => {
+  const onMessage = (message: unknown): void => {
     const { id: which, event } = message as SessionMessage
     if (which === id && event === 'renewed') renewed = true
-  })
-  return () => renewed
+  }
+  sessionChannel.subscribe(onMessage)
+  try {
+    await waitFor(() => renewed, { what: 'the session to be renewed' })
+  } finally {
+    sessionChannel.unsubscribe(onMessage)
+  }
 }
