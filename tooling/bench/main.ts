@@ -1,11 +1,15 @@
 // Speed beside the raw drivers, on one server in one run: `npm run bench`, or `npm run bench -- etcd=127.0.0.1:2379`.
 import { startServers } from '../servers/index.ts'
 import type { Backend } from '../servers/index.ts'
+import { consulBench } from './consul.ts'
 import { etcdBench } from './etcd.ts'
 import { report } from './rows.ts'
 import type { Bench } from './rows.ts'
 
-const benches: Readonly<Record<string, (endpoint: string) => Promise<Bench>>> = { etcd: etcdBench }
+const benches: Readonly<Record<string, (endpoint: string) => Promise<Bench>>> = {
+  consul: consulBench,
+  etcd: etcdBench,
+}
 
 /** Endpoints that were given, by backend; a backend alone gets a server of its own. */
 const given = new Map<string, string | undefined>()

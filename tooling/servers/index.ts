@@ -2,7 +2,7 @@ export { FaultProxy } from './fault-proxy.ts'
 export type { FaultProxyStats } from './fault-proxy.ts'
 export type { ClientTls } from './certificates.ts'
 export { freePorts } from './ports.ts'
-export { provision, selectedBackends } from './provision.ts'
+export { provision, selectedBackends, unfinishedBackends } from './provision.ts'
 export type { Provision } from './provision.ts'
 export type {
   Backend,

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 
 import { fetchPrograms, findProgram } from './binaries.ts'
 import type { Program } from './binaries.ts'
@@ -21,7 +21,7 @@ const backends: readonly Backend[] = ['etcd', 'consul', 'zookeeper']
 export function selectedBackends(): Backend[] {
   const named = process.env['LIBKV_TEST_BACKENDS']
   if (named === undefined) {
-    return backends.filter((name) => existsSync(repositoryPath('packages', name, 'package.json')))
+    return backends.filter((name) => isPublished(name))
   }
   return named
     .split(',')
@@ -32,6 +32,23 @@ export function selectedBackends(): Backend[] {
         throw new Error(`LIBKV_TEST_BACKENDS=${named}: expected some of ${backends.join(',')}`)
       return backend
     })
+}
+
+/** The backends whose package is here but not finished: it is private, and tested on demand only. */
+export function unfinishedBackends(): Backend[] {
+  return backends.filter((name) => isHere(name) && !isPublished(name))
+}
+
+const manifestOf = (name: Backend): string => repositoryPath('packages', name, 'package.json')
+
+const isHere = (name: Backend): boolean => existsSync(manifestOf(name))
+
+function isPublished(name: Backend): boolean {
+  if (!isHere(name)) return false
+  const { private: isPrivate = false } = JSON.parse(readFileSync(manifestOf(name), 'utf8')) as {
+    private?: boolean
+  }
+  return !isPrivate
 }
 
 const officialImages: Record<Backend, string> = {

@@ -1,0 +1,191 @@
+import type Consul from 'consul'
+import type { EventEmitter } from 'node:events'
+import { LibkvError, isLibkvError } from '@libkv/core'
+import type { Call, Runtime, Timer } from '@libkv/core'
+import { ConsulEndpoint } from './consul-endpoint.ts'
+import type { WireAnswer, WireRequest } from './consul-endpoint.ts'
+import { errorOfAnswer } from './consul-errors.ts'
+import type { ResolvedConsulOptions } from './consul-options.ts'
+
+/** An agent that has kept a request waiting for this long is asked whether it is there, in milliseconds. */
+const PATIENCE = 1_000
+/** Blocking queries are silent by nature: an agent that has only those is asked this often. */
+const SILENCE = 4_000
+/** How long others are preferred to an agent that has lost the servers. */
+const AVOIDANCE = 2_000
+
+/**
+ * The wire: requests to whichever agent answers. It tells what a failure means and whether the request was sent, and
+ * repeats nothing.
+ */
+export class ConsulClient {
+  readonly #options: ResolvedConsulOptions
+  readonly #runtime: Runtime
+  readonly #endpoints: readonly ConsulEndpoint[]
+  readonly #probing = new Set<ConsulEndpoint>()
+  #current: number
+  #watchdog: Timer | undefined
+  #closed = false
+
+  constructor(options: ResolvedConsulOptions) {
+    this.#options = options
+    this.#runtime = options.runtime
+    // What is wrong with the options is to be said now.
+    options.tls?.material()
+    this.#endpoints = options.addresses.map((address) => new ConsulEndpoint(address, options))
+    // Clients that start together spread over the agents.
+    this.#current = Math.floor(this.#runtime.random() * this.#endpoints.length)
+  }
+
+  /**
+   * One request, one answer. Any status but those `accepted` is an error.
+   *
+   * @throws LibkvError. `retryable` and `ambiguous` tell what may be done about it.
+   */
+  async request(
+    request: WireRequest,
+    accepted: readonly number[],
+    call: Call,
+  ): Promise<WireAnswer> {
+    const endpoint = this.#ready() ?? (await this.#connect(call))
+    this.#watch()
+    const answer = await endpoint.request(request, call)
+    if (accepted.includes(answer.status)) return answer
+    const error = errorOfAnswer(answer.status, answer.body.toString())
+    throw this.#noted(error, endpoint, request.method)
+  }
+
+  /** One call of npm `consul`. */
+  async library<T>(
+    call: Call,
+    work: (consul: Consul, common: { ctx: EventEmitter }) => Promise<T>,
+  ): Promise<T> {
+    const endpoint = this.#ready() ?? (await this.#connect(call))
+    this.#watch()
+    try {
+      return await endpoint.library(call, work)
+    } catch (error) {
+      throw isLibkvError(error) ? this.#noted(error, endpoint, 'PUT') : error
+    }
+  }
+
+  /** Resolves when an agent answers now. */
+  async ping(call: Call): Promise<void> {
+    const { status, body } = await this.request(
+      { method: 'GET', path: 'status/leader' },
+      [200, 403],
+      call,
+    )
+    if (status === 200 && body.length <= 3) {
+      throw new LibkvError('NOT_REACHABLE', 'the agent knows no leader', { retryable: true })
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#watchdog?.cancel()
+    for (const endpoint of this.#endpoints) endpoint.close()
+  }
+
+  /** An agent without a leader is left for another one. */
+  #noted(error: LibkvError, endpoint: ConsulEndpoint, method: string): LibkvError {
+    if (error.retryable) endpoint.avoidedUntil = this.#runtime.now() + AVOIDANCE
+    if (method !== 'GET' || !error.ambiguous) return error
+    const { code, message, retryable, cause } = error
+    return new LibkvError(code, message, { retryable, cause })
+  }
+
+  /** An agent to ask now: the one that was asked last, or another one that has answered. */
+  #ready(): ConsulEndpoint | undefined {
+    const current = this.#endpoints[this.#current]
+    if (current?.proven === true && !this.#isAvoided(current)) return current
+    const proven = this.#endpoints.filter((endpoint) => endpoint.proven)
+    const next = proven.find((endpoint) => !this.#isAvoided(endpoint))
+    if (next !== undefined) this.#current = this.#endpoints.indexOf(next)
+    if (next !== undefined) return next
+    // Where all are avoided, as during an election, none is worse than the others.
+    return proven.length === this.#endpoints.length ? proven[0] : undefined
+  }
+
+  #isAvoided({ avoidedUntil }: ConsulEndpoint): boolean {
+    return avoidedUntil !== 0 && avoidedUntil > this.#runtime.now()
+  }
+
+  /** Asks all agents at once and takes the first that answers. */
+  async #connect(call: Call): Promise<ConsulEndpoint> {
+    if (this.#closed) throw new LibkvError('CLOSED', 'the store is closed')
+    const wait = call.connectDeadline - this.#runtime.now()
+    const candidates = this.#endpoints.filter(({ proven }) => !proven)
+    const proofs = candidates.map((endpoint) =>
+      endpoint.prove(this.#options.connectionTimeout).then(() => endpoint),
+    )
+    const first = await this.#inTime(Promise.any(proofs), Math.max(0, wait), call)
+    if (first instanceof ConsulEndpoint) {
+      this.#current = this.#endpoints.indexOf(first)
+      return first
+    }
+    // Better one that is without a leader than none.
+    const any = this.#endpoints.find(({ proven }) => proven)
+    if (any !== undefined) return any
+    const [cause] = first instanceof AggregateError ? (first.errors as unknown[]) : [first]
+    const message = isLibkvError(cause) ? cause.message : 'no answer in time'
+    throw new LibkvError('NOT_REACHABLE', message, { retryable: true, cause })
+  }
+
+  /** What the work comes to: its result, its error, or undefined when the time is over. */
+  #inTime<T>(work: Promise<T>, ms: number, call: Call): Promise<unknown> {
+    return new Promise((resolve) => {
+      const timer = this.#runtime.setTimer(() => {
+        resolve(undefined)
+      }, ms)
+      const done = (result: unknown): void => {
+        timer.cancel()
+        resolve(result)
+      }
+      call.onCancel(() => {
+        done(undefined)
+      })
+      work.then(done, done)
+    })
+  }
+
+  /**
+   * Watches over agents that keep requests waiting, where there are others to turn to: a frozen agent, or one that cannot
+   * reach its servers, looks like a slow one until it is asked.
+   */
+  #watch(): void {
+    if (this.#endpoints.length === 1 || this.#watchdog !== undefined || this.#closed) return
+    this.#watchdog = this.#runtime.setTimer(
+      () => {
+        this.#watchdog = undefined
+        const now = this.#runtime.now()
+        for (const endpoint of this.#endpoints) {
+          const { waitingSince, requests, answeredAt } = endpoint
+          const isSlow = now - waitingSince > PATIENCE
+          if (isSlow || (requests > 0 && now - answeredAt > SILENCE)) void this.#probe(endpoint)
+        }
+        if (this.#endpoints.some(({ requests }) => requests > 0)) this.#watch()
+      },
+      PATIENCE / 2,
+      false,
+    )
+  }
+
+  async #probe(endpoint: ConsulEndpoint): Promise<void> {
+    if (this.#probing.has(endpoint)) return
+    this.#probing.add(endpoint)
+    try {
+      await endpoint.prove(PATIENCE)
+      // It is there, but has kept a call waiting: its leader may not be.
+      const now = this.#runtime.now()
+      if (now - endpoint.waitingSince > 2 * PATIENCE) {
+        endpoint.avoidedUntil = now + AVOIDANCE
+        endpoint.abandonReads(now - 2 * PATIENCE)
+      }
+    } catch {
+      endpoint.abandon()
+    } finally {
+      this.#probing.delete(endpoint)
+    }
+  }
+}

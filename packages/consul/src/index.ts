@@ -1,0 +1,2 @@
+export { consul } from './consul.ts'
+export type { ConsulOptions } from './consul-options.ts'

@@ -1,0 +1,131 @@
+import { consul } from '@libkv/consul'
+import Consul from 'consul'
+import { Agent } from 'node:http'
+import type { Bench } from './rows.ts'
+
+const VALUE = Buffer.alloc(100, 'x')
+const KEYS = 1_000
+
+/** libkv's Consul backend beside npm `consul`, whose connections are capped as libkv's are, on the same server. */
+export async function consulBench(endpoint: string): Promise<Bench> {
+  const kv = consul([endpoint], { namespace: 'bench' })
+  const { hostname, port } = new URL(endpoint.includes('://') ? endpoint : `http://${endpoint}`)
+  // The package's own agent has no limit, and the server resets what is too much.
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 })
+  const raw = new Consul({ host: hostname, port: Number(port), agent })
+  const path = (name: string): string => `bench/${name}`
+  const text = VALUE.toString()
+  const key = (index: number): string => `keys/${String(index % KEYS)}`
+  for (let i = 0; i < KEYS; i++) await kv.put(key(i), VALUE)
+  for (const size of [1_000, 10_000]) {
+    for (let i = 0; i < size; i += 50) {
+      const batch = Array.from({ length: 50 }, (_, k) =>
+        kv.put(`list${String(size)}/${String(i + k)}`, VALUE),
+      )
+      await Promise.all(batch)
+    }
+  }
+
+  // Compare-and-set needs the revision before: each subject has keys of its own and remembers them.
+  const pairs = new Map<string, Awaited<ReturnType<typeof kv.put>> | null>()
+  const indexes = new Map<string, number>()
+  const casKey = (index: number, of: string): string => `cas-${of}/${String(index % 10_000)}`
+
+  return {
+    backend: 'consul',
+    peer: 'npm consul',
+    rows: [
+      {
+        name: 'get',
+        ours: (i) => kv.get(key(i)),
+        theirs: (i) => raw.kv.get(consistent(path(key(i)))),
+      },
+      {
+        name: 'put',
+        ours: (i) => kv.put(key(i), VALUE),
+        theirs: (i) => raw.kv.set(path(key(i)), `${text}${String(i)}`),
+      },
+      {
+        // Our put tells when the key was created, for which etcd has to read the pair before.
+        name: 'put, prev_kv',
+        ours: (i) => kv.put(key(i), VALUE),
+        theirs: (i) => raw.kv.set(path(key(i)), `${text}${String(i)}`),
+      },
+      {
+        name: 'atomicPut',
+        ours: async (i) => {
+          const name = casKey(i, 'ours')
+          pairs.set(name, await kv.atomicPut(name, VALUE, pairs.get(name) ?? null))
+        },
+        theirs: async (i) => {
+          const name = casKey(i, 'theirs')
+          const Index = indexes.get(name) ?? 0
+          const Value = Buffer.from(`${text}${String(i)}`).toString('base64')
+          // The one way to learn the new index in the same round trip.
+          const operation = { KV: { Verb: 'cas', Key: path(name), Value, Index } }
+          const { Results } = await raw.transaction.create([operation] as never)
+          indexes.set(name, (Results as { KV: { ModifyIndex: number } }[])[0]?.KV.ModifyIndex ?? 0)
+        },
+      },
+      {
+        name: 'list 1,000',
+        bulk: true,
+        ours: () => kv.list('list1000'),
+        theirs: () => raw.kv.get(consistent(path('list1000/'), true)),
+      },
+      {
+        name: 'list 10,000',
+        bulk: true,
+        ours: () => kv.list('list10000'),
+        theirs: () => raw.kv.get(consistent(path('list10000/'), true)),
+      },
+    ],
+    latency: {
+      ours: async (rounds) => {
+        const states = kv.watch('watched')[Symbol.asyncIterator]()
+        await states.next()
+        return latencies(rounds, async (value) => {
+          await Promise.all([kv.put('watched', value), states.next()])
+        }).finally(() => states.return?.())
+      },
+      theirs: async (rounds) => {
+        const key = path('watched')
+        await raw.kv.set(key, 'x')
+        const watch = raw.watch({ method: raw.kv.get, options: { key } })
+        const seen = async (): Promise<void> =>
+          new Promise((resolve) => watch.once('change', () => resolve()))
+        watch.on('error', () => undefined)
+        await seen()
+        const times = await latencies(rounds, async (value) => {
+          const change = seen()
+          await Promise.all([raw.kv.set(key, `${value}-${String(Math.random())}`), change])
+        })
+        watch.end()
+        return times
+      },
+    },
+    async close() {
+      await kv.deleteTree('')
+      await kv.close()
+      agent.destroy()
+    },
+  }
+}
+
+/** What libkv reads, too: linearizable. The package's types know no such option. */
+function consistent(key: string, recurse = false): never {
+  return { key, consistent: true, recurse } as never
+}
+
+async function latencies(
+  rounds: number,
+  round: (value: string) => Promise<void>,
+): Promise<number[]> {
+  const times: number[] = []
+  for (let i = 0; i < rounds; i++) {
+    const start = performance.now()
+    await round(String(i))
+    times.push(performance.now() - start)
+  }
+  return times
+}
