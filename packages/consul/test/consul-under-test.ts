@@ -1,5 +1,6 @@
 import { consul } from '@libkv/consul'
 import type { BackendUnderTest } from '../../../tooling/backend-cases/backend-under-test.ts'
+import { RequestCounter } from '../../../tooling/servers/index.ts'
 import type { Servers } from '../../../tooling/servers/index.ts'
 import { consulCapabilities } from '../src/consul-driver.ts'
 
@@ -20,5 +21,6 @@ export const consulUnderTest: BackendUnderTest = {
   },
   // It counts half of it as safe.
   steadyTtl: 20_000,
+  countTo: (endpoint) => RequestCounter.to(endpoint),
   waitsForQuorum: false,
 }

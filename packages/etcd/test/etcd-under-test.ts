@@ -1,4 +1,5 @@
 import { etcd } from '@libkv/etcd'
+import { RequestCounter } from '../../../tooling/servers/index.ts'
 import type { Servers } from '../../../tooling/servers/index.ts'
 import type { BackendUnderTest } from '../../../tooling/backend-cases/backend-under-test.ts'
 import { etcdCapabilities } from '../src/etcd-driver.ts'
@@ -17,5 +18,6 @@ export const etcdUnderTest: BackendUnderTest = {
     }
   },
   steadyTtl: 10_000,
+  countTo: (endpoint) => RequestCounter.to(endpoint),
   waitsForQuorum: true,
 }
