@@ -25,15 +25,15 @@ const calls = {
   session: (kv) => kv.session({ ttl: 60_000 }),
 } satisfies Record<string, (kv: Store, pair: KVPair) => Promise<unknown>>
 
-/** How many round trips each call takes. */
-export type RoundTrips = Readonly<Record<keyof typeof calls, number>> & {
-  readonly 'list of 10,001 keys': number
+/** How many round trips the calls take that take more than one, and a lock. */
+export interface RoundTrips extends Partial<Record<keyof typeof calls, number>> {
+  readonly 'list of 10,001 keys'?: number
   /** Of one that is free, with the watch over the holder's key. */
   readonly lock: number
   readonly unlock: number
 }
 
-/** Counts what goes over the wire for each call. */
+/** Counts what goes over the wire for each call: one round trip, if `trips` does not say otherwise. */
 export function roundTripCases(counted: CountedStore, trips: RoundTrips): void {
   describe('the number of round trips', () => {
     let pair: KVPair
@@ -45,19 +45,20 @@ export function roundTripCases(counted: CountedStore, trips: RoundTrips): void {
     })
 
     for (const [what, call] of Object.entries(calls)) {
-      const expected = trips[what as keyof typeof calls]
+      const expected = trips[what as keyof typeof calls] ?? 1
       it(`is ${String(expected)} for ${what}`, async () => {
         await call(counted.kv, pair)
         expect(counted.counter.total).toBe(expected)
       })
     }
 
-    it(`is ${String(trips['list of 10,001 keys'])} for a list of 10,001 keys`, async () => {
+    const pages = trips['list of 10,001 keys'] ?? 1
+    it(`is ${String(pages)} for a list of 10,001 keys`, async () => {
       const { kv, direct, counter } = counted
       const writes = Array.from({ length: 10_001 }, (_, i) => put(`many/${String(i)}`, ''))
       for (let i = 0; i < writes.length; i += 64) await direct.transaction(writes.slice(i, i + 64))
       expect(await kv.list('many')).toHaveLength(10_001)
-      expect(counter.total).toBe(trips['list of 10,001 keys'])
+      expect(counter.total).toBe(pages)
       await direct.deleteTree('many')
     })
 
