@@ -1,6 +1,6 @@
 import { LibkvError, isLibkvError } from '@libkv/core'
 import type { ErrorCode } from '@libkv/core'
-import { BodyTooLarge } from './consul-answer.ts'
+import { BodyTooLarge } from './consul-connections.ts'
 
 interface Meaning {
   readonly code: ErrorCode

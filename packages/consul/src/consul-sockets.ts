@@ -6,9 +6,6 @@ import type { TlsSource } from '@libkv/core'
 /** How long a connection is silent before the system asks the peer whether it is there, in milliseconds. */
 const KEEP_ALIVE = 15_000
 
-/** Where plain sockets read into, one after the other: Node would take 64 KiB of fresh memory for every read. */
-const scratch = Buffer.allocUnsafeSlow(64 * 1024)
-
 /** Opens sockets to one agent. TLS material is read again for each of them. */
 export class SocketSource {
   readonly #host: string
@@ -23,34 +20,34 @@ export class SocketSource {
     this.#tls = tls
   }
 
-  /**
-   * @param onReady - when it can be written to.
-   * @param onData - gets what arrives, to keep. Without it the socket is a stream as usual.
-   */
-  open(onReady?: () => void, onData?: (data: Buffer) => void): Socket {
+  /** @throws LibkvError when the TLS material cannot be used. */
+  open(): Socket {
     const [host, port] = [this.#host, this.#port]
     const common = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE }
-    if (this.#tls === undefined) {
-      const onread = onData && {
-        buffer: scratch,
-        callback: (length: number) => {
-          onData(Buffer.from(scratch.subarray(0, length)))
-          return true
-        },
-      }
-      const socket = connectPlain({ ...common, ...(onread && { onread }) })
-      if (onReady !== undefined) socket.once('connect', onReady)
-      return socket
-    }
+    if (this.#tls === undefined) return connectPlain(common)
     const { context, servername, rejectUnauthorized } = this.#tls.material()
-    const socket = connectTls({
+    return connectTls({
       ...common,
       secureContext: context,
       servername: servername ?? (isIP(host) === 0 ? host : ''),
       rejectUnauthorized,
     })
-    if (onReady !== undefined) socket.once('secureConnect', onReady)
-    if (onData !== undefined) socket.on('data', onData)
-    return socket
+  }
+
+  /** Calls back with a socket that can be written to, or with why there is none. */
+  connect(callback: (...outcome: [null, Socket] | [Error, null]) => void): void {
+    try {
+      const socket = this.open()
+      const onError = (error: Error): void => {
+        callback(error, null)
+      }
+      socket.once('error', onError)
+      socket.once(this.#tls === undefined ? 'connect' : 'secureConnect', () => {
+        socket.off('error', onError)
+        callback(null, socket)
+      })
+    } catch (error) {
+      callback(error as Error, null)
+    }
   }
 }
