@@ -5,6 +5,7 @@ export type {
   Capabilities,
   HeldLock,
   LockCallOptions,
+  LockContender,
   Locker,
   LockOptions,
   ReadOptions,
@@ -13,6 +14,7 @@ export type {
   Store,
   TreeChange,
   TreeSnapshot,
+  UnlockOptions,
   Value,
   WriteOptions,
 } from './store.ts'
