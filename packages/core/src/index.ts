@@ -40,6 +40,9 @@ export type { StoreOptions } from './options.ts'
 export type { Pem, TlsOptions } from './tls.ts'
 export type { Runtime, Timer } from './runtime.ts'
 
+// For recipes such as elections.
+export { LinkedSignal, orAbort, pause } from './abort.ts'
+
 // For authors of backends.
 export { openStore } from './kv-store.ts'
 export type {
