@@ -8,6 +8,7 @@ import { keyRefusalCases } from './groups/key-refusals.ts'
 import { keyCases } from './groups/keys.ts'
 import { leakCases } from './groups/leaks.ts'
 import { lockLossCases } from './groups/lock-loss.ts'
+import { lockSuccessorCases } from './groups/lock-successors.ts'
 import { lockTokenCases } from './groups/lock-tokens.ts'
 import { lockWaitingCases } from './groups/lock-waiting.ts'
 import { lockCases } from './groups/locks.ts'
@@ -65,6 +66,7 @@ export const allCases: readonly CaseGroup[] = [
   watchEndCases,
   lockCases,
   lockWaitingCases,
+  lockSuccessorCases,
   lockTokenCases,
   lockLossCases,
   withLockCases,

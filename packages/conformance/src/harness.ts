@@ -45,13 +45,15 @@ export class Harness implements AsyncDisposable {
     this.open({ ...options, namespace: this.dir })
 
   /** A store whose process can freeze, and whose clocks can jump. */
-  readonly openFreezable = async (): Promise<{
+  readonly openFreezable = async (
+    namespace?: string,
+  ): Promise<{
     readonly store: Store
     readonly runtime: TestRuntime
   }> => {
     const runtime = new TestRuntime()
     this.#runtimes.push(runtime)
-    return { store: await this.open({ runtime }), runtime }
+    return { store: await this.open({ runtime, namespace }), runtime }
   }
 
   /** A time to live as short as can be told apart from a slow machine, in milliseconds. */

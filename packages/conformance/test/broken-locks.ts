@@ -1,4 +1,4 @@
-import type { HeldLock, Locker, Store } from '@libkv/core'
+import type { HeldLock, LockCallOptions, LockContender, Locker, Store } from '@libkv/core'
 import { later, replace } from './broken-stores.ts'
 import type { Breakage } from './broken-stores.ts'
 
@@ -7,7 +7,7 @@ function looseLocker(store: Store, key: string, nextToken: () => bigint): Locker
   let held: HeldLock | undefined
   const lock = async (): Promise<HeldLock> => {
     const controller = new AbortController()
-    await store.put(key, '')
+    let pair = await store.put(key, '')
     const unlock = async (): Promise<void> => {
       if (controller.signal.aborted) return
       controller.abort()
@@ -16,8 +16,12 @@ function looseLocker(store: Store, key: string, nextToken: () => bigint): Locker
     return (held = {
       key,
       token: nextToken(),
+      get pair() {
+        return pair
+      },
       signal: controller.signal,
       isHeld: () => !controller.signal.aborted,
+      update: async (value) => (pair = await store.put(key, value)),
       unlock,
       [Symbol.asyncDispose]: unlock,
     })
@@ -26,6 +30,7 @@ function looseLocker(store: Store, key: string, nextToken: () => bigint): Locker
     key,
     lock,
     tryLock: lock,
+    contenders: async () => [],
     isHeld: () => held?.isHeld() ?? false,
     unlock: async () => held?.unlock(),
   }
@@ -56,6 +61,40 @@ export const repeatsTokens: Breakage = (store) => ({
     const locker = store.newLock(key, options)
     const lock = async (): Promise<HeldLock> => replace(await locker.lock(), { token: 1n })
     return replace<Locker>(locker, { lock })
+  },
+})
+
+/** A token of its own, which grows as it should and which nobody else can see. */
+export const hidesTokens: Breakage = (store) => ({
+  newLock: (key, options) => {
+    const locker = store.newLock(key, options)
+    const lock = async (): Promise<HeldLock> => {
+      const held = await locker.lock()
+      return replace(held, { token: held.token * 2n })
+    }
+    return replace<Locker>(locker, { lock })
+  },
+})
+
+export const ignoresSuccessors: Breakage = (store) => ({
+  newLock: (key, options) => {
+    const locker = store.newLock(key, options)
+    const lock = async (lockOptions: LockCallOptions = {}): Promise<HeldLock> => {
+      const held = await locker.lock(lockOptions)
+      return replace(held, { unlock: () => held.unlock() })
+    }
+    return replace<Locker>(locker, { lock })
+  },
+})
+
+export const reversesContenders: Breakage = (store) => ({
+  newLock: (key, options) => {
+    const locker = store.newLock(key, options)
+    const contenders = async (): Promise<LockContender[]> => {
+      const all = await locker.contenders()
+      return all.reverse()
+    }
+    return replace<Locker>(locker, { contenders })
   },
 })
 

@@ -59,6 +59,17 @@ const mutants: readonly (readonly [keyof typeof breakages, CaseGroup, string])[]
   ['locksForAll', suite.lockWaitingCases, 'lets one in at a time, however many come'],
   ['locksWithoutOrder', suite.lockWaitingCases, 'serves first who came first'],
   ['repeatsTokens', suite.lockTokenCases, 'grow over the holders of one locker'],
+  ['hidesTokens', suite.lockTokenCases, 'are what everyone can read: when the key was made'],
+  [
+    'ignoresSuccessors',
+    suite.lockSuccessorCases,
+    'lets the named successor go first, and keeps its order otherwise',
+  ],
+  [
+    'reversesContenders',
+    suite.lockSuccessorCases,
+    'shows all who hold or wait, in the order of their turns',
+  ],
   ['doesNotNoticeLoss', suite.lockLossCases, 'is known at once after the event loop was blocked'],
 ]
 

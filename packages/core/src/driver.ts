@@ -64,6 +64,8 @@ export type Write =
       /** In milliseconds. */
       readonly ttl?: number | undefined
       readonly session?: DriverSession | undefined
+      /** Instead: the key stays bound to the session that it is bound to. A check in the same commit says that it exists. */
+      readonly keepSession?: boolean | undefined
     }
   | { readonly type: 'delete'; readonly key: string }
 

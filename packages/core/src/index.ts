@@ -5,6 +5,7 @@ export type {
   Capabilities,
   HeldLock,
   LockCallOptions,
+  LockContender,
   Locker,
   LockOptions,
   ReadOptions,
@@ -13,6 +14,7 @@ export type {
   Store,
   TreeChange,
   TreeSnapshot,
+  UnlockOptions,
   Value,
   WriteOptions,
 } from './store.ts'
@@ -37,6 +39,9 @@ export type { CallMessage, SessionMessage, WatchMessage } from './diagnostics.ts
 export type { StoreOptions } from './options.ts'
 export type { Pem, TlsOptions } from './tls.ts'
 export type { Runtime, Timer } from './runtime.ts'
+
+// For recipes such as elections.
+export { LinkedSignal, orAbort, pause } from './abort.ts'
 
 // For authors of backends.
 export { openStore } from './kv-store.ts'

@@ -3,23 +3,31 @@ import { backoff } from './backoff.ts'
 import type { ClientSession } from './client-session.ts'
 import type { Check, CommitOutcome, Entry, Observation, Write } from './driver.ts'
 import { LibkvError, isLibkvError } from './errors.ts'
+import { Pair } from './key-value-pair.ts'
+import type { KVPair } from './key-value-pair.ts'
+import { directoryOf, LockLine, namingKey } from './lock-line.ts'
 import type { LockContext, ResolvedLockOptions } from './locker.ts'
 import type { CallOptions } from './store.ts'
 
-/** Whoever waits for a lock: a key of its own under the lock's directory, bound to a session. */
+/** Whoever waits for a lock or holds it: a key of its own in the lock's directory, bound to a session. */
 export class Contender {
+  readonly id: string
   /** The lock's key, as the user spells it. */
   readonly key: string
   readonly session: ClientSession
-  /** What the visible key shows while this contender holds the lock, and its own key always. */
-  readonly value: Uint8Array
   /** Whether the session was opened for this contender alone, and goes with it. */
   readonly ownsSession: boolean
+  /** What the lock's key shows while this contender holds the lock, and its own key always. */
+  readonly #value: Uint8Array
   readonly #context: LockContext
   readonly #directory: string
-  readonly #path: string
   #createRevision = 0n
-  #taking = false
+  #revision = 0n
+  /** The key that names a successor, as last seen. */
+  #naming: Entry | null = null
+  #isNamed = false
+  /** Whether the lock may have been taken without its being known. */
+  #mayHold = false
 
   private constructor(
     context: LockContext,
@@ -28,18 +36,12 @@ export class Contender {
     opened: ClientSession,
   ) {
     this.#context = context
+    this.#value = value
+    this.#directory = directoryOf(context, key)
+    this.id = context.runtime.uuid()
     this.key = key
-    this.value = value
     this.session = opened
     this.ownsSession = session === undefined
-    this.#directory = directoryOf(context, key)
-    this.#path = this.#directory + context.runtime.uuid()
-  }
-
-  /** Whether anybody holds the lock or waits for it. */
-  static async anyFor(context: LockContext, key: string, options: CallOptions): Promise<boolean> {
-    const entries = await scan(context, key, directoryOf(context, key), options)
-    return entries.length > 0
   }
 
   /** Gets in line. */
@@ -59,51 +61,36 @@ export class Contender {
     }
   }
 
-  /** The fencing token: when its key was created. */
-  get token(): bigint {
-    return this.#createRevision
-  }
-
-  /** The condition that it is still in line. */
-  get inLine(): Check {
-    const revision = this.#createRevision
-    return { key: this.#path, expected: { revision, createRevision: revision } }
-  }
-
+  /** The lock's key, as the driver spells it. */
   get visibleKey(): string {
     return this.#context.keyspace.full(this.key)
   }
 
-  /** What takes it out of the line. */
-  get exit(): Write {
-    return { type: 'delete', key: this.#path }
+  /** Takes the lock if it is this one's turn, else `null`. */
+  async tryTake(options: CallOptions): Promise<KVPair | null> {
+    while ((await this.#look(options)) === null) {
+      const pair = await this.#take(options)
+      if (pair !== null) return pair
+    }
+    return null
   }
 
   /**
-   * The contender just ahead; `null` when it is this one's turn.
+   * Waits for its turn and takes the lock. Outages are waited out for as long as the session lives.
    *
    * @throws LibkvError `SESSION_EXPIRED` when this contender is not in line any more.
    */
-  async ahead(options: CallOptions): Promise<Entry | null> {
-    const entries = await scan(this.#context, this.key, this.#directory, options)
-    if (!entries.some(({ key }) => key === this.#path)) throw this.#gone()
-    let ahead: Entry | null = null
-    for (const entry of entries) {
-      if (entry.createRevision >= this.#createRevision) continue
-      if (ahead === null || entry.createRevision > ahead.createRevision) ahead = entry
-    }
-    return ahead
-  }
-
-  /** Resolves when nobody is ahead. Outages are waited out for as long as the session lives. */
-  async waitForTurn(signal: AbortSignal): Promise<void> {
+  async take(signal: AbortSignal): Promise<KVPair> {
     using either = new LinkedSignal(signal, this.session.signal)
+    const options = { signal: either.signal }
     for (let failures = 0; ; failures++) {
       try {
-        const ahead = await this.ahead({ signal: either.signal })
-        if (ahead === null) return
-        await this.#isGone(ahead, either.signal)
-        failures = 0
+        for (; ; failures = 0) {
+          const ahead = await this.#look(options)
+          const pair = ahead === null ? await this.#take(options) : null
+          if (pair !== null) return pair
+          if (ahead !== null) await this.#leaves(ahead, either.signal)
+        }
       } catch (error) {
         if (signal.aborted) throw error
         if (!this.session.isAlive()) throw this.#gone()
@@ -113,29 +100,16 @@ export class Contender {
     }
   }
 
-  /** Shows its value, on the condition that it is still in line; `undefined` when it is not. */
-  async take(
-    options: CallOptions,
-  ): Promise<{ revision: bigint; createRevision: bigint } | undefined> {
-    this.#taking = true
-    const { visibleKey: key, value } = this
-    const put: Write = { type: 'put', key, value, session: this.session.driverSession }
-    // To repeat it is safe: as long as the condition holds, nobody else can hold the lock.
-    const outcome = await this.#commit([this.inLine], [put], options)
-    if (!outcome.committed) return undefined
-    const { revision, results } = outcome
-    return { revision, createRevision: results[0]?.createRevision ?? revision }
-  }
-
   /** Gets out of line, and takes back what may have been shown. */
   async leave(): Promise<void> {
-    if (this.ownsSession) return this.session.close()
-    const hide: Write = { type: 'delete', key: this.visibleKey }
-    await this.untilGone((signal) =>
-      this.#taking
-        ? this.#commit([this.inLine], [hide, this.exit], { signal }, true)
-        : this.#commit([], [this.exit], { signal }, true),
-    )
+    try {
+      if (this.goesWithSession) return
+      await this.untilGone(async (signal) => {
+        await this.withdraw(this.#mayHold ? await this.#leftover({ signal }) : null, { signal })
+      })
+    } finally {
+      if (this.ownsSession) await this.session.close()
+    }
   }
 
   /** Tries to take away what goes with the session, until that succeeds or the session has gone. */
@@ -152,54 +126,192 @@ export class Contender {
     }
   }
 
+  /** Whether to close its session is all it takes to leave. */
+  get goesWithSession(): boolean {
+    return this.ownsSession && !this.#isNamed
+  }
+
+  /** Takes its keys away: its place, and on the condition that they are still its own what it shows and what names it. */
+  async withdraw(shown: Check['expected'], options: CallOptions): Promise<void> {
+    const own: { readonly check: Check; readonly write: Write }[] = []
+    const ownIf = (key: string, expected: Check['expected']): void => {
+      if (expected !== null) own.push({ check: { key, expected }, write: { type: 'delete', key } })
+    }
+    ownIf(this.visibleKey, shown)
+    if (this.#isNamed) ownIf(namingKey(this.#directory), this.#naming)
+    for (;;) {
+      const checks = own.map(({ check }) => check)
+      const writes = [this.#exit, ...own.map(({ write }) => write)]
+      const outcome = await this.#commit('unlock', checks, writes, options)
+      if (outcome.committed) return
+      own.splice(outcome.failed, 1)
+    }
+  }
+
+  /**
+   * Leaves as the holder and names who is next, whatever the place of that one: what its predecessor's key shows is written
+   * anew, in place, which wakes it. Without effect, and false, unless that one is in line and not next anyway.
+   */
+  async handOver(
+    successor: string,
+    shown: Check['expected'],
+    options: CallOptions,
+  ): Promise<boolean> {
+    for (let hides = true; ;) {
+      const line = await LockLine.read(this.#context, this.key, true, options)
+      const place = line.order.findIndex((entry) => line.idOf(entry) === successor)
+      const chosen = line.order[place]
+      const before = line.order[place - 1]
+      if (chosen === undefined || before === undefined || place === 1) return false
+      const { key, value } = before
+      const name: Write = {
+        type: 'put',
+        key: namingKey(this.#directory),
+        value: new TextEncoder().encode(successor),
+      }
+      const wake: Write = { type: 'put', key, value, keepSession: true }
+      const hide: Write = { type: 'delete', key: this.visibleKey }
+      const checks = [this.#inLine, at(chosen), at(before)]
+      const writes = [this.#exit, name, wake]
+      if (hides) {
+        checks.push({ key: hide.key, expected: shown })
+        writes.push(hide)
+      }
+      const outcome = await this.#commit('unlock', checks, writes, options)
+      if (outcome.committed) return true
+      if (outcome.failed === 0) return false
+      // Somebody else wrote the visible key: it is not ours to delete.
+      if (outcome.failed === 3) hides = false
+    }
+  }
+
+  /** The condition that it is still in line. */
+  get #inLine(): Check {
+    const expected = { revision: this.#revision, createRevision: this.#createRevision }
+    return { key: this.#path, expected }
+  }
+
+  get #exit(): Write {
+    return { type: 'delete', key: this.#path }
+  }
+
+  get #path(): string {
+    return this.#directory + this.id
+  }
+
   async #enter(): Promise<void> {
-    const { value } = this
     const absent = { key: this.#path, expected: null }
-    const put: Write = { type: 'put', key: this.#path, value, session: this.session.driverSession }
     // Nobody else uses this key: to find it there means that an answer was lost, so to repeat is safe.
-    const outcome = await this.#commit([absent], [put], {})
+    const outcome = await this.#commit('lock', [absent], [this.#show(this.#path)], {})
     if (outcome.committed) {
-      this.#createRevision = outcome.revision
+      this.#revision = this.#createRevision = outcome.revision
       return
     }
-    const entries = await scan(this.#context, this.key, this.#directory, {})
-    const own = entries.find(({ key }) => key === this.#path)
+    await this.#look({})
+  }
+
+  /** Who is just ahead; `null` when it is this one's turn. */
+  async #look(options: CallOptions): Promise<Entry | null> {
+    const line = await LockLine.read(this.#context, this.key, false, options)
+    const place = line.order.findIndex(({ key }) => key === this.#path)
+    const own = line.order[place]
     if (own === undefined) throw this.#gone()
+    this.#revision = own.revision
     this.#createRevision = own.createRevision
+    this.#naming = line.naming
+    this.#isNamed = line.named === this.id
+    return line.order[place - 1] ?? null
+  }
+
+  /**
+   * Takes the lock in one step, on the condition that this contender is in line, that nobody was named since it has looked,
+   * and that nobody shows to hold the lock. `null` when it has to look again.
+   */
+  async #take(options: CallOptions): Promise<KVPair | null> {
+    const { visibleKey } = this
+    const naming = { key: namingKey(this.#directory), expected: this.#naming }
+    const conditions = [this.#inLine, naming]
+    const writes = [this.#show(visibleKey)]
+    // Who was named has gone.
+    if (this.#naming !== null && !this.#isNamed) writes.push({ type: 'delete', key: naming.key })
+    for (;;) {
+      this.#mayHold = true
+      const free = { key: visibleKey, expected: null }
+      const outcome = await this.#commit('lock', [...conditions, free], writes, options)
+      if (outcome.committed) {
+        const { revision } = outcome
+        return new Pair(this.key, this.#value, revision, revision)
+      }
+      if (outcome.failed < conditions.length) return null
+      // It is nobody's: written by a stranger, or left by a holder without a place in line, or by this one when an answer was lost.
+      const left = await this.#shown(options)
+      if (left === null) continue
+      const isLeft = { key: visibleKey, expected: left }
+      const clear: Write = { type: 'delete', key: visibleKey }
+      await this.#commit('lock', [...conditions, isLeft], [clear], options)
+    }
+  }
+
+  /** What it shows without knowing: an answer was lost, and then it gave up. */
+  async #leftover(options: CallOptions): Promise<Check['expected']> {
+    try {
+      return (await this.#look(options)) === null ? await this.#shown(options) : null
+    } catch (error) {
+      if (isLibkvError(error, 'SESSION_EXPIRED')) return null
+      throw error
+    }
+  }
+
+  #shown(options: CallOptions): Promise<Entry | null> {
+    const request = { consistency: 'linearizable', values: false } as const
+    return this.#context.calls.run(
+      { operation: 'lock', key: this.key, repeatable: true },
+      options,
+      (call) => this.#context.driver.read(this.visibleKey, request, call),
+    )
+  }
+
+  #show(key: string): Write {
+    return { type: 'put', key, value: this.#value, session: this.session.driverSession }
   }
 
   #commit(
+    operation: 'lock' | 'unlock',
     checks: readonly Check[],
     writes: readonly Write[],
     options: CallOptions,
-    whileClosing = false,
   ): Promise<CommitOutcome> {
+    const whileClosing = operation === 'unlock'
     return this.#context.calls.run(
-      { operation: 'lock', key: this.key, repeatable: true, whileClosing },
+      { operation, key: this.key, repeatable: true, whileClosing },
       options,
       (call) => this.#context.driver.commit(checks, writes, call),
     )
   }
 
-  async #isGone(ahead: Entry, signal: AbortSignal): Promise<void> {
+  /** Resolves when that contender has left, or when its key was written anew: then the line is to be looked at. */
+  async #leaves(ahead: Entry, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     let observation: Observation | undefined
-    const gone = new Promise<void>((resolve, reject) => {
+    const left = new Promise<void>((resolve, reject) => {
+      const inspect = (entry: Entry | undefined): void => {
+        if (entry?.revision !== ahead.revision) resolve()
+      }
       observation = this.#context.driver.observe(
         { key: ahead.key },
         {
           snapshot: (entries) => {
-            if (entries[0]?.createRevision !== ahead.createRevision) resolve()
+            inspect(entries[0])
           },
           changes: (changes) => {
-            if (changes.some(({ type }) => type === 'delete')) resolve()
+            for (const change of changes) inspect(change.type === 'put' ? change.entry : undefined)
           },
           fail: reject,
         },
       )
     })
     try {
-      await orAbort(gone, signal)
+      await orAbort(left, signal)
     } finally {
       observation?.close()
     }
@@ -217,23 +329,4 @@ export class Contender {
   }
 }
 
-/** Where the contenders of a lock are: the key is one segment, so that the lines of `a` and `a/b` do not meet. */
-function directoryOf(context: LockContext, key: string): string {
-  const segment = key.replaceAll('%', '%25').replaceAll('/', '%2F')
-  return context.keyspace.reserved(`lock/${segment}/`)
-}
-
-async function scan(
-  context: LockContext,
-  key: string,
-  directory: string,
-  options: CallOptions,
-): Promise<readonly Entry[]> {
-  const request = { consistency: 'linearizable', values: false } as const
-  const { entries } = await context.calls.run(
-    { operation: 'lock', key, repeatable: true },
-    options,
-    (call) => context.driver.scan(directory, request, call),
-  )
-  return entries
-}
+const at = (entry: Entry): Check => ({ key: entry.key, expected: entry })

@@ -1,9 +1,12 @@
 import { setMaxListeners } from 'node:events'
-import type { Observation, Write } from './driver.ts'
-import { LibkvError } from './errors.ts'
+import type { Entry, Observation } from './driver.ts'
+import { LibkvError, isLibkvError } from './errors.ts'
+import { Pair } from './key-value-pair.ts'
+import type { KVPair } from './key-value-pair.ts'
 import type { Contender } from './lock-contender.ts'
 import type { LockContext } from './locker.ts'
-import type { CallOptions, HeldLock } from './store.ts'
+import type { CallOptions, HeldLock, UnlockOptions, Value } from './store.ts'
+import { bytesOf } from './values.ts'
 
 /** A lock while it is held: the visible key shows the holder's value, and disappears with the lock. */
 export class LockHolding implements HeldLock {
@@ -11,21 +14,18 @@ export class LockHolding implements HeldLock {
   readonly token: bigint
   readonly #context: LockContext
   readonly #contender: Contender
-  readonly #shown: { readonly revision: bigint; readonly createRevision: bigint }
   readonly #controller = new AbortController()
   readonly #observation: Observation
+  #pair: KVPair
   #unlocking: Promise<void> | undefined
 
-  private constructor(
-    context: LockContext,
-    contender: Contender,
-    shown: { readonly revision: bigint; readonly createRevision: bigint },
-  ) {
+  /** @param pair - with which the contender took the lock. */
+  constructor(context: LockContext, contender: Contender, pair: KVPair) {
     this.#context = context
     this.#contender = contender
-    this.#shown = shown
+    this.#pair = pair
     this.key = contender.key
-    this.token = contender.token
+    this.token = pair.createRevision
     setMaxListeners(0, this.#controller.signal)
     this.#observation = this.#observe()
     const { signal } = contender.session
@@ -33,14 +33,8 @@ export class LockHolding implements HeldLock {
     if (signal.aborted) this.#onSessionEnd()
   }
 
-  /** Takes the lock for the contender whose turn it is; `null` when that is not in line any more. */
-  static async take(
-    context: LockContext,
-    contender: Contender,
-    options: CallOptions,
-  ): Promise<LockHolding | null> {
-    const shown = await contender.take(options)
-    return shown === undefined ? null : new LockHolding(context, contender, shown)
+  get pair(): KVPair {
+    return this.#pair
   }
 
   get signal(): AbortSignal {
@@ -53,43 +47,72 @@ export class LockHolding implements HeldLock {
     return this.#contender.session.isAlive() && !this.#controller.signal.aborted
   }
 
-  unlock(): Promise<void> {
+  async update(value: Value, options?: CallOptions): Promise<KVPair> {
+    const { calls, driver, backend } = this.#context
+    const { session, visibleKey: key } = this.#contender
+    const bytes = bytesOf(value, this.key, backend)
+    const put = { type: 'put', key, value: bytes, session: session.driverSession } as const
+    const reading = { consistency: 'linearizable', values: false } as const
+    const description = { operation: 'update lock', key: this.key, repeatable: true }
+    if (!this.isHeld()) throw this.#error('LOCK_LOST', 'the lock is not held any more')
+    const written = await calls
+      .run(description, options, async (call) => {
+        let before: Pick<Entry, 'revision' | 'createRevision'> = this.#pair
+        for (;;) {
+          const outcome = await driver.commit([{ key, expected: before }], [put], call)
+          if (outcome.committed) return outcome.revision
+          // A stranger's write, or this one's when its answer was lost: for as long as the key lives nobody else holds.
+          const current = outcome.current ?? (await driver.read(key, reading, call))
+          if (current?.createRevision !== this.token) return undefined
+          before = current
+        }
+      })
+      .catch((error: unknown) => {
+        if (!isLibkvError(error, 'SESSION_EXPIRED')) throw error
+        session.expire()
+        return undefined
+      })
+    if (written === undefined) {
+      this.#lose('its key was deleted')
+      throw this.#error('LOCK_LOST', 'the lock was lost')
+    }
+    return (this.#pair = new Pair(this.key, bytes, written, this.token))
+  }
+
+  unlock({ successor }: UnlockOptions = {}): Promise<void> {
     if (this.#unlocking !== undefined) return this.#unlocking
     this.#end(this.#error('CLOSED', 'the lock was given back'))
-    return (this.#unlocking = this.#release())
+    return (this.#unlocking = this.#release(successor?.id))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.unlock()
   }
 
-  async #release(): Promise<void> {
-    const { session, ownsSession } = this.#contender
-    if (ownsSession) return session.close()
-    if (!session.isAlive()) return
+  async #release(successor?: string): Promise<void> {
+    const { session, ownsSession, goesWithSession } = this.#contender
     try {
-      await this.#withdraw()
+      if (session.isAlive() && (successor !== undefined || !goesWithSession)) {
+        await this.#withdraw(successor)
+      }
     } catch (error) {
-      // The caller learns of it, and the others need not wait for the end of a session that lives on.
-      this.#context.afterwards(this.#contender.untilGone((signal) => this.#withdraw(signal)))
-      throw error
+      if (!ownsSession) {
+        // The caller learns of it, and the others need not wait for the end of a session that lives on.
+        this.#context.afterwards(
+          this.#contender.untilGone((signal) => this.#withdraw(undefined, signal)),
+        )
+        throw error
+      }
     }
+    if (ownsSession) await session.close()
   }
 
-  async #withdraw(signal?: AbortSignal): Promise<void> {
-    const { exit, visibleKey } = this.#contender
-    await this.#context.calls.run(
-      { operation: 'unlock', key: this.key, repeatable: true, whileClosing: true },
-      { signal },
-      async (call) => {
-        const { driver } = this.#context
-        const isOurs = { key: visibleKey, expected: this.#shown }
-        const hide: Write = { type: 'delete', key: visibleKey }
-        const { committed } = await driver.commit([isOurs], [hide, exit], call)
-        // Somebody else wrote the visible key: it is not ours to delete.
-        if (!committed) await driver.commit([], [exit], call)
-      },
-    )
+  async #withdraw(successor: string | undefined, signal?: AbortSignal): Promise<void> {
+    const contender = this.#contender
+    if (successor !== undefined && (await contender.handOver(successor, this.#pair, { signal }))) {
+      return
+    }
+    if (!contender.goesWithSession) await contender.withdraw(this.#pair, { signal })
   }
 
   #observe(): Observation {
@@ -97,11 +120,11 @@ export class LockHolding implements HeldLock {
       { key: this.#contender.visibleKey },
       {
         snapshot: (entries) => {
-          this.#inspect(entries[0]?.revision)
+          this.#inspect(entries[0])
         },
         changes: (changes) => {
           const last = changes.at(-1)
-          this.#inspect(last?.type === 'put' ? last.entry.revision : undefined)
+          this.#inspect(last?.type === 'put' ? last.entry : undefined)
         },
         fail: () => {
           // Who may not watch can still hold: the session's deadline bounds the belief.
@@ -110,22 +133,9 @@ export class LockHolding implements HeldLock {
     )
   }
 
-  /** The visible key is at that revision, or gone. */
-  #inspect(revision: bigint | undefined): void {
-    if (revision === undefined) this.#lose('its key was deleted')
-    else if (revision !== this.#shown.revision) this.#context.afterwards(this.#verify())
-  }
-
-  /** Somebody wrote the visible key: the next holder, or a stranger, whose write changes nothing. */
-  async #verify(): Promise<void> {
-    const { key, expected } = this.#contender.inLine
-    const request = { consistency: 'linearizable', values: false } as const
-    const entry = await this.#context.calls.run(
-      { operation: 'lock', key: this.key, repeatable: true },
-      undefined,
-      (call) => this.#context.driver.read(key, request, call),
-    )
-    if (entry?.createRevision !== expected?.createRevision) this.#lose('somebody else holds it')
+  /** A stranger's write changes nothing. The next holder makes the key anew. */
+  #inspect(shown: Entry | undefined): void {
+    if (shown?.createRevision !== this.token) this.#lose('its key was deleted')
   }
 
   readonly #onSessionEnd = (): void => {

@@ -5,10 +5,12 @@ import type { Driver } from './driver.ts'
 import { LibkvError, isLibkvError } from './errors.ts'
 import { Contender } from './lock-contender.ts'
 import { LockHolding } from './lock-holding.ts'
+import type { KVPair } from './key-value-pair.ts'
 import type { Keyspace } from './keyspace.ts'
 import { duration } from './options.ts'
 import type { Runtime } from './runtime.ts'
-import type { CallOptions, HeldLock, LockCallOptions, Locker } from './store.ts'
+import { LockLine } from './lock-line.ts'
+import type { CallOptions, HeldLock, LockCallOptions, LockContender, Locker } from './store.ts'
 
 /** What a lock needs of its store. */
 export interface LockContext {
@@ -31,9 +33,12 @@ export interface ResolvedLockOptions {
 
 /**
  * A lock over sessions and compare-and-set alone, so that it is the same on every backend. Each attempt puts a contender
- * key that is bound to a session; the lowest create revision holds; everyone else watches only the contender just ahead,
- * so that a hand-over wakes one. The create revision is the fencing token. (The recipe is that of ZooKeeper's "Locks" and
- * of etcd's `concurrency.Mutex`.)
+ * key that is bound to a session; it is the turn of the lowest create revision, unless the last holder named somebody else;
+ * everyone else watches only the contender just ahead, so that a hand-over wakes one. (The recipe is that of ZooKeeper's
+ * "Locks" and of etcd's `concurrency.Mutex`.)
+ *
+ * To take the lock is to create the lock's own key, in one step with the condition that it is one's turn. So the fencing
+ * token, the create revision of that key, grows over all holders by the store's own rules, and everyone can see it.
  */
 export class KeyLocker implements Locker {
   readonly key: string
@@ -54,14 +59,12 @@ export class KeyLocker implements Locker {
 
   async tryLock(options: CallOptions = {}): Promise<HeldLock | null> {
     return this.#exclusively(options, async (signal) => {
-      if (await Contender.anyFor(this.#context, this.key, { signal })) return null
+      const line = await LockLine.read(this.#context, this.key, false, { signal })
+      if (line.order.length > 0) return null
       const contender = await this.#enter(signal)
       try {
-        const isFirst = (await contender.ahead({ signal })) === null
-        const holding = isFirst
-          ? await LockHolding.take(this.#context, contender, { signal })
-          : null
-        if (holding !== null) return (this.#holding = holding)
+        const pair = await contender.tryTake({ signal })
+        if (pair !== null) return this.#hold(contender, pair)
       } catch (error) {
         this.#context.afterwards(contender.leave())
         throw error
@@ -71,6 +74,10 @@ export class KeyLocker implements Locker {
       await orAbort(leaving, signal)
       return null
     })
+  }
+
+  async contenders(options: CallOptions = {}): Promise<LockContender[]> {
+    return (await LockLine.read(this.#context, this.key, true, options)).contenders
   }
 
   isHeld(): boolean {
@@ -85,15 +92,12 @@ export class KeyLocker implements Locker {
     let contender = await this.#enter(signal)
     for (;;) {
       try {
-        await contender.waitForTurn(signal)
-        const holding = await LockHolding.take(this.#context, contender, { signal })
-        if (holding !== null) return (this.#holding = holding)
+        return this.#hold(contender, await contender.take(signal))
       } catch (error) {
         if (signal.aborted || !passes(error)) {
           this.#context.afterwards(contender.leave())
           throw error
         }
-        if (isRetryable(error) && contender.session.isAlive()) continue
       }
       // The place in the line is lost: the store was away for longer than the session, or an operator removed it.
       this.#context.afterwards(contender.leave())
@@ -102,6 +106,10 @@ export class KeyLocker implements Locker {
       }
       contender = await this.#enterAgain(signal)
     }
+  }
+
+  #hold(contender: Contender, pair: KVPair): HeldLock {
+    return (this.#holding = new LockHolding(this.#context, contender, pair))
   }
 
   /**

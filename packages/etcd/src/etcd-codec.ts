@@ -126,10 +126,13 @@ function writeRange(writer: Writer, request: RangeRequest): Writer {
 }
 
 /** A put asks for the pair before: it tells when the key was created. */
-function writePut(writer: Writer, { key, value, lease }: EtcdWrite & { type: 'put' }): Writer {
+function writePut(writer: Writer, write: EtcdWrite & { type: 'put' }): Writer {
+  const { key, value, lease, keepSession } = write
   writer.uint32(bytes(1)).string(key).uint32(bytes(2)).bytes(value)
   if (lease !== undefined) writer.uint32(number(3)).int64(lease)
-  return writer.uint32(number(4)).bool(true)
+  writer.uint32(number(4)).bool(true)
+  // `ignore_lease`: the key keeps the lease that it has.
+  return keepSession === true ? writer.uint32(number(6)).bool(true) : writer
 }
 
 function writeOperation(writer: Writer, write: EtcdWrite): Writer {

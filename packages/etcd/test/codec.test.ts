@@ -117,12 +117,13 @@ describe("the codec, against etcd3's", () => {
 
   it('writes a put, and reads its answer', () => {
     fc.assert(
-      fc.property(pair, fc.option(int64), (entry, lease) => {
+      fc.property(pair, fc.option(int64), fc.boolean(), (entry, lease, keepSession) => {
         const message = put.readRequest(
           encodePut({
             type: 'put',
             key: entry.key,
             value: entry.value,
+            keepSession,
             ...(lease !== null && { lease }),
           }),
         )
@@ -131,6 +132,7 @@ describe("the codec, against etcd3's", () => {
           value: Buffer.from(entry.value),
           lease: lease ?? '0',
           prev_kv: true,
+          ignore_lease: keepSession,
         })
         const answer = put.writeReply({ header: header(entry.revision), prev_kv: wire(entry) })
         expect(decodePut(answer)).toEqual({

@@ -84,13 +84,15 @@ export class MemoryDatabase {
     const changes: Change[] = []
     const results = writes.map((write) => {
       const before = this.#rows.get(write.key)
+      const keepsSession = write.type === 'put' && write.keepSession === true
+      const leaseId = keepsSession ? before?.lease?.id : write.leaseId
       if (before !== undefined) this.#forget(before)
       if (write.type === 'delete') {
         if (before !== undefined) changes.push({ type: 'delete', key: write.key, revision })
         return { existed: before !== undefined, createRevision: 0n }
       }
       const createRevision = before?.createRevision ?? revision
-      const entry = this.#insert(write, write.leaseId, revision, createRevision)
+      const entry = this.#insert(write, leaseId, revision, createRevision)
       changes.push({ type: 'put', entry })
       return { existed: before !== undefined, createRevision }
     })

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { check, put } from '@libkv/core'
 import type { Store } from '@libkv/core'
-import { group, withoutReservedKeys } from '../group.ts'
+import { textOf } from '../bytes.ts'
+import { group, withoutReservedKeys, withoutTransactions } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
+import { refusal } from '../refusal.ts'
 import { within } from '../wait-for.ts'
 
 async function tokenOf(store: Store, key: string): Promise<bigint> {
@@ -18,7 +21,7 @@ function assertGrowing(tokens: readonly bigint[]): void {
 
 export const lockTokenCases: CaseGroup = group(
   'fencing tokens',
-  ({ it }) => {
+  ({ it, target }) => {
     it('grow over the holders of one locker', async ({ kv, key }) => {
       const locker = kv.newLock(key())
       const tokens: bigint[] = []
@@ -74,6 +77,71 @@ export const lockTokenCases: CaseGroup = group(
       await within('all turns', Promise.all(stores.map(take)), 15_000)
       assert.equal(tokens.length, 12)
       assertGrowing(tokens)
+    })
+
+    it('are what everyone can read: when the key was made', async ({ kv, key, open }) => {
+      const other = await open()
+      const held = await kv.newLock(key(), { value: 'me' }).lock()
+      const pair = await other.get(key())
+      assert.equal(pair?.createRevision, held.token)
+      assert.equal(pair.revision, held.pair.revision)
+      assert.equal(held.pair.createRevision, held.token)
+      assert.equal(held.pair.text(), 'me')
+      assert.equal(held.pair.key, key())
+    })
+
+    it('are as visible when the key was there before', async ({ kv, key }) => {
+      const before = await kv.put(key(), 'plain')
+      const held = await within('the lock', kv.newLock(key()).lock())
+      assert.ok(held.token > before.revision)
+      assert.equal((await kv.get(key()))?.createRevision, held.token)
+    })
+
+    it(
+      'make a condition of what is written elsewhere',
+      async ({ kv, key, open }) => {
+        const other = await open()
+        const held = await kv.newLock(key()).lock()
+        await kv.transaction([check(key(), held.pair), put(key('result'), 'mine')])
+        const waiting = other.newLock(key()).lock()
+        await held.unlock()
+        const next = await within('the lock', waiting)
+        const late = [check(key(), held.pair), put(key('result'), 'late')]
+        await refusal(kv.transaction(late), 'TRANSACTION_FAILED')
+        await other.transaction([check(key(), next.pair), put(key('result'), 'next')])
+        assert.equal(textOf(await kv.get(key('result'))), 'next')
+      },
+      withoutTransactions(target),
+    )
+
+    it('stay when the holder shows another value', async ({ kv, key, open }) => {
+      const other = await open()
+      const held = await kv.newLock(key(), { value: 'one' }).lock()
+      const { token, pair } = held
+      const updated = await held.update('two')
+      assert.equal(held.pair, updated)
+      assert.equal(held.token, token)
+      assert.ok(updated.revision > pair.revision)
+      const shown = await other.get(key())
+      assert.equal(textOf(shown), 'two')
+      assert.equal(shown?.createRevision, token)
+      assert.equal(shown.revision, updated.revision)
+      assert.equal(held.isHeld(), true)
+      await held.unlock()
+      assert.equal(await kv.get(key()), null)
+    })
+
+    it('are of no use for an update when the lock is lost', async ({ kv, key, open }) => {
+      const other = await open()
+      const held = await kv.newLock(key(), { value: 'me' }).lock()
+      await other.delete(key())
+      await refusal(held.update('still me'), 'LOCK_LOST')
+      assert.equal(held.isHeld(), false)
+      assert.equal(await kv.get(key()), null)
+      const given = await within('the lock', kv.newLock(key()).lock())
+      await given.unlock()
+      await refusal(given.update('still me'), 'LOCK_LOST')
+      assert.equal(await kv.get(key()), null)
     })
 
     it('do not change while the lock is held', async ({ kv, key }) => {

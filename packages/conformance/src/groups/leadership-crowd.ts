@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { Election } from '../election.ts'
+import { group, withoutReservedKeys } from '../group.ts'
+import type { CaseGroup } from '../group.ts'
+import type { LeadershipRecipe } from '../leadership-recipe.ts'
+import { waitFor, within } from '../wait-for.ts'
+
+const CROWD = 500
+const STORES = 10
+/** How long all of them may take, in milliseconds. */
+const PATIENCE = 50_000
+
+export const leadershipCrowdCases = (recipe: LeadershipRecipe): CaseGroup =>
+  group(
+    'a crowd of candidates',
+    ({ it }) => {
+      it(`of ${String(CROWD)} leads one after the other, in the order of their coming`, async (h) => {
+        const election = new Election(h, recipe)
+        const stores = await Promise.all(Array.from({ length: STORES }, () => h.open()))
+        const { candidate: first, term } = await election.leader('first')
+        const led: string[] = []
+        const tokens = [term.token]
+        let leading = 0
+        const turns = Array.from({ length: CROWD }, async (_, i) => {
+          const store = stores[i % STORES] ?? h.kv
+          const candidate = election.candidateOn(store, String(i), { ttl: 60_000 })
+          const { token } = await candidate.campaign()
+          assert.equal(++leading, 1, 'two lead at once')
+          assert.equal(candidate.isLeader(), true)
+          led.push(candidate.id)
+          tokens.push(token)
+          leading--
+          await candidate.stop()
+        })
+        const all = Promise.all(turns)
+        all.catch(() => undefined)
+        await waitFor(
+          'all are in line',
+          async () => (await election.names()).length === CROWD + 1,
+          PATIENCE,
+        )
+        const [, ...order] = await election.names()
+        await first.stop()
+        await within('all terms', all, PATIENCE)
+        assert.deepEqual(led, order)
+        assert.ok(tokens.every((token, i) => i === 0 || token > (tokens[i - 1] ?? token)))
+        await election.isVacant()
+      })
+    },
+    withoutReservedKeys,
+  )

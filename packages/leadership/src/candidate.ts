@@ -1,0 +1,325 @@
+import { EventEmitter } from 'node:events'
+import { LibkvError, LinkedSignal, backoff, isLibkvError, pause, systemRuntime } from '@libkv/core'
+import type { HeldLock, Locker, LockContender, Runtime, Store, Value } from '@libkv/core'
+import { Health } from './health.ts'
+import type { HealthOptions } from './health.ts'
+import { encode, infoOf } from './leader.ts'
+import { HeldTerm } from './term.ts'
+import type { Term } from './term.ts'
+
+/** What a {@link Candidate} takes. */
+export interface CandidateOptions {
+  /**
+   * What the others call it. No two candidates of one election should have the same.
+   *
+   * @default a UUID
+   */
+  readonly id?: string | undefined
+  /**
+   * The take-over time, in milliseconds: how long the others wait when the leader has crashed. Bounds:
+   * `store.capabilities.ttl`.
+   *
+   * @default 20_000
+   */
+  readonly ttl?: number | undefined
+  /**
+   * What followers see of it beside its id, such as its address.
+   *
+   * @default ''
+   */
+  readonly value?: Value | undefined
+  /**
+   * Whether it is fit to lead.
+   *
+   * @default always
+   */
+  readonly health?: HealthOptions | undefined
+  /** Clock, timers and chance, for tests. */
+  readonly runtime?: Runtime | undefined
+}
+
+/** What `campaign()` and `run()` take. */
+export interface CampaignOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The events of a {@link Candidate}. */
+export interface CandidateEvents {
+  /** It leads. */
+  elected: [term: Term]
+  /** It has given the leadership back: by `resign()`, `transferTo()` or `stop()`, or because the work is done or it is unfit. */
+  resigned: [term: Term]
+  /** The leadership was lost; the reason is a `LOCK_LOST`. */
+  lost: [term: Term, reason: unknown]
+  /** Something failed that is tried again, or a health check. Nobody has to listen. */
+  error: [error: unknown]
+}
+
+/**
+ * Stands for election, and leads when it is its turn: first come, first served; who resigns goes to the end of the line.
+ *
+ * @example
+ * await using candidate = new Candidate(kv, 'scheduler/leader', { id: hostname() })
+ * await candidate.run(async (term) => {
+ *   for await (const job of jobs(term.signal)) await term.fenced.put(`jobs/${job.id}`, await job.run())
+ * })
+ */
+export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDisposable {
+  readonly id: string
+  /** The election's key. */
+  readonly key: string
+  readonly #store: Store
+  readonly #runtime: Runtime
+  readonly #locker: Locker
+  readonly #health: Health | undefined
+  readonly #stopping = new AbortController()
+  #isBusy = false
+  #election: Promise<unknown> | undefined
+  #term: HeldTerm | undefined
+
+  /** @throws LibkvError `INVALID_KEY`, `INVALID_OPTION`, `VALUE_TOO_LARGE`. */
+  constructor(store: Store, key: string, options: CandidateOptions = {}) {
+    super()
+    const { runtime = systemRuntime, id = runtime.uuid(), ttl, value = '', health } = options
+    if (id === '') throw new LibkvError('INVALID_OPTION', 'the id of a candidate is empty')
+    const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value
+    this.id = id
+    this.#store = store
+    this.#runtime = runtime
+    this.#locker = store.newLock(key, { ttl, value: encode(id, bytes) })
+    this.key = this.#locker.key
+    const report = (error: unknown): void => {
+      this.#report(error)
+    }
+    this.#health = health && new Health(health, runtime, report)
+  }
+
+  /** Whether this candidate certainly leads. It looks at the clock. */
+  isLeader(): boolean {
+    return this.#term?.isCurrent() ?? false
+  }
+
+  /** The term in which it leads; undefined when it does not. */
+  get term(): Term | undefined {
+    return this.isLeader() ? this.#term : undefined
+  }
+
+  /** The fencing token of the term in which it leads. */
+  get token(): bigint | undefined {
+    return this.term?.token
+  }
+
+  /**
+   * Campaigns again and again, and does the work whenever it leads. The work is to end when `term.signal` fires; it is waited
+   * for, so that it is never done twice at a time in this process. When it ends earlier, the leadership is given back.
+   *
+   * Resolves when the candidate was stopped. Outages are waited out.
+   *
+   * @param options - `signal` tells the work to end, and then gives the leadership back.
+   * @throws the reason of `signal`; what the work throws, other than in consequence of the end of its term; LibkvError
+   * `ACCESS_DENIED`, `CLOSED` and the like, which do not heal. TypeError when it campaigns or leads already.
+   */
+  async run(
+    work: (term: Term) => Promise<void> | void,
+    { signal }: CampaignOptions = {},
+  ): Promise<void> {
+    await this.#exclusively(async () => {
+      using either = new LinkedSignal(signal, this.#stopping.signal)
+      try {
+        for (;;) {
+          await this.#work(await this.#elect(either.signal), work, signal)
+          await pause(this.#runtime, backoff(this.#runtime, 0), either.signal)
+        }
+      } catch (error) {
+        const isStopped = this.#stopping.signal.aborted && error === this.#stopping.signal.reason
+        if (!isStopped) throw error
+      }
+    })
+  }
+
+  /**
+   * Campaigns until it leads. Outages are waited out. Whoever calls it sees to what is to be done in the term, and campaigns
+   * again when that is over.
+   *
+   * @throws the reason of `signal`; LibkvError `CLOSED` when the candidate was stopped; `ACCESS_DENIED` and the like, which do
+   * not heal. TypeError when it campaigns or leads already.
+   */
+  async campaign({ signal }: CampaignOptions = {}): Promise<Term> {
+    return this.#exclusively(async () => {
+      using either = new LinkedSignal(signal, this.#stopping.signal)
+      return await this.#elect(either.signal)
+    })
+  }
+
+  /**
+   * Gives the leadership back at once, to whoever is next in line; the work is told, and not waited for. `run()` then
+   * campaigns again, at the end of the line. Without leadership it does nothing.
+   */
+  async resign(): Promise<void> {
+    if (this.#term !== undefined) await this.#giveBack(this.#term)
+  }
+
+  /**
+   * Gives the leadership to that candidate, whatever its place in the line; otherwise as `resign()`.
+   *
+   * @throws LibkvError `KEY_NOT_FOUND` when it is not in line, and `LOCK_LOST` when this candidate does not lead; then nothing
+   * has changed.
+   */
+  async transferTo(id: string): Promise<void> {
+    const contenders = await this.#locker.contenders()
+    const term = this.#term
+    if (term?.isCurrent() !== true) {
+      throw this.#error('LOCK_LOST', 'only the leader can transfer the leadership')
+    }
+    if (id === this.id) return
+    const successor = contenders.find((contender) => infoOf(contender).id === id)
+    if (successor === undefined) throw this.#error('KEY_NOT_FOUND', `'${id}' is not in line`)
+    await this.#giveBack(term, successor)
+  }
+
+  /** Ends the candidacy for good, whatever it is doing: it leaves the line, or resigns. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(this.#error('CLOSED', 'the candidate was stopped'))
+    await this.#election?.catch(() => undefined)
+    await this.resign()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #exclusively<T>(campaigning: () => Promise<T>): Promise<T> {
+    if (this.#isBusy || this.isLeader()) {
+      throw new TypeError(`candidate '${this.id}' campaigns or leads already`)
+    }
+    this.#isBusy = true
+    try {
+      return await campaigning()
+    } finally {
+      this.#isBusy = false
+    }
+  }
+
+  async #work(
+    term: HeldTerm,
+    work: (term: Term) => Promise<void> | void,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const end = (): void => {
+      term.end(signal?.reason)
+    }
+    signal?.addEventListener('abort', end, { once: true })
+    if (signal?.aborted === true) end()
+    try {
+      await work(term)
+    } catch (error) {
+      if (term.isCurrent()) throw error
+      if (error !== term.signal.reason) this.#report(error)
+    } finally {
+      signal?.removeEventListener('abort', end)
+      await this.#giveBack(term).catch((error: unknown) => {
+        this.#report(error)
+      })
+    }
+  }
+
+  #elect(signal: AbortSignal): Promise<HeldTerm> {
+    const election = this.#campaign(signal)
+    this.#election = election
+    return election
+  }
+
+  async #campaign(signal: AbortSignal): Promise<HeldTerm> {
+    for (let failures = 0; ; failures++) {
+      try {
+        await this.#health?.whenFit(signal)
+        const term = await this.#stand(signal)
+        if (term !== null) return term
+      } catch (error) {
+        if (signal.aborted || !heals(error)) throw error
+        this.#report(error)
+      }
+      await pause(this.#runtime, backoff(this.#runtime, failures, 20, 1_000), signal)
+    }
+  }
+
+  /** Stands in line until it leads; `null` when it was found to be unfit. */
+  async #stand(signal: AbortSignal): Promise<HeldTerm | null> {
+    using attempt = new LinkedSignal(signal)
+    this.#health?.onceUnfit(attempt.signal, () => {
+      attempt.abort(UNFIT)
+    })
+    try {
+      const held = await this.#locker.lock({ signal: attempt.signal })
+      if (!attempt.signal.aborted) return this.#lead(held)
+      // It gave up just as it was elected.
+      await held.unlock()
+      throw attempt.signal.reason
+    } catch (error) {
+      if (error === UNFIT) return null
+      throw error
+    } finally {
+      attempt.abort(DONE)
+    }
+  }
+
+  #lead(held: HeldLock): HeldTerm {
+    const term = new HeldTerm(this.#store, this.id, held)
+    this.#term = term
+    this.#tell('elected', term)
+    const { signal } = held
+    const over = (): void => {
+      if (!isLibkvError(signal.reason, 'LOCK_LOST')) return
+      if (this.#term === term) this.#term = undefined
+      this.#tell('lost', term, signal.reason)
+    }
+    if (signal.aborted) over()
+    else signal.addEventListener('abort', over, { once: true })
+    this.#health?.onceUnfit(signal, () => {
+      this.resign().catch((error: unknown) => {
+        this.#report(error)
+      })
+    })
+    return term
+  }
+
+  async #giveBack(term: HeldTerm, successor?: LockContender): Promise<void> {
+    const { held } = term
+    const isHeld = held.isHeld()
+    const unlocking = held.unlock({ successor })
+    if (isHeld) this.#tell('resigned', term)
+    await unlocking
+  }
+
+  #report(error: unknown): void {
+    if (this.listenerCount('error') > 0) this.#tell('error', error)
+  }
+
+  /** A listener that throws is not to disturb the election; it is an uncaught exception, as with `EventTarget`. */
+  #tell<K extends keyof CandidateEvents>(event: K, ...args: CandidateEvents[K]): void {
+    try {
+      ;(this as EventEmitter).emit(event, ...args)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+
+  #error(code: 'CLOSED' | 'KEY_NOT_FOUND' | 'LOCK_LOST', message: string): LibkvError {
+    const { backend } = this.#store
+    return new LibkvError(code, `election '${this.key}' on ${backend}: ${message}`, {
+      backend,
+      key: this.key,
+    })
+  }
+}
+
+/** Why a candidate leaves the line. */
+const UNFIT = new Error('unfit to lead')
+const DONE = new Error('elected')
+
+/** Whether to try again may help. */
+const heals = (error: unknown): boolean =>
+  isLibkvError(error) &&
+  (error.retryable || error.code === 'BACKEND_ERROR' || error.code === 'SESSION_EXPIRED')

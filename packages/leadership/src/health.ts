@@ -1,0 +1,78 @@
+import { LibkvError, orAbort, pause } from '@libkv/core'
+import type { Runtime } from '@libkv/core'
+
+/** Whether a candidate is fit to lead. One that is not hands over, and does not stand again before it is. */
+export interface HealthOptions {
+  /** `false`, an error, and no answer in time all mean that it is not. The signal fires when nobody waits any more. */
+  readonly check: (signal: AbortSignal) => boolean | Promise<boolean>
+  /**
+   * How long from one check to the next, in milliseconds.
+   *
+   * @default 5_000
+   */
+  readonly interval?: number | undefined
+  /**
+   * How long a check may take, in milliseconds.
+   *
+   * @default `interval`
+   */
+  readonly timeout?: number | undefined
+}
+
+/** Asks again and again whether a candidate is fit to lead. */
+export class Health {
+  readonly #check: HealthOptions['check']
+  readonly #interval: number
+  readonly #timeout: number
+  readonly #runtime: Runtime
+  readonly #report: (error: unknown) => void
+
+  /** @throws LibkvError `INVALID_OPTION`. */
+  constructor(options: HealthOptions, runtime: Runtime, report: (error: unknown) => void) {
+    const { check, interval = 5_000, timeout = interval } = options
+    for (const [name, ms] of Object.entries({ interval, timeout })) {
+      if (ms > 0 && ms < Infinity) continue
+      const what = `health.${name} must be a positive number of milliseconds, not ${String(ms)}`
+      throw new LibkvError('INVALID_OPTION', what)
+    }
+    this.#check = check
+    this.#interval = interval
+    this.#timeout = timeout
+    this.#runtime = runtime
+    this.#report = report
+  }
+
+  /** Resolves when a check says that it is fit. */
+  async whenFit(signal: AbortSignal): Promise<void> {
+    while (!(await this.#isFit(signal))) await pause(this.#runtime, this.#interval, signal)
+  }
+
+  /** Calls back, unless the signal fires before, when a check says that it is unfit. The first check is an interval away. */
+  onceUnfit(signal: AbortSignal, act: () => void): void {
+    const watch = async (): Promise<void> => {
+      do await pause(this.#runtime, this.#interval, signal)
+      while (await this.#isFit(signal))
+    }
+    watch().then(act, () => undefined)
+  }
+
+  async #isFit(signal: AbortSignal): Promise<boolean> {
+    signal.throwIfAborted()
+    const controller = new AbortController()
+    const timer = this.#runtime.setTimer(() => {
+      const message = `the health check took over ${String(this.#timeout)} ms`
+      controller.abort(new LibkvError('TIMEOUT', message))
+    }, this.#timeout)
+    try {
+      const answer = (async () => this.#check(controller.signal))()
+      return await orAbort(orAbort(answer, controller.signal), signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      this.#report(error)
+      return false
+    } finally {
+      timer.cancel()
+      controller.abort()
+    }
+  }
+}

@@ -1,0 +1,7 @@
+export { Candidate } from './candidate.ts'
+export type { CampaignOptions, CandidateEvents, CandidateOptions } from './candidate.ts'
+export { Follower } from './follower.ts'
+export type { HealthOptions } from './health.ts'
+export type { CandidateInfo, Leader } from './leader.ts'
+export type { FencedStore } from './fenced-store.ts'
+export type { Term } from './term.ts'
