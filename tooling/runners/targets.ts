@@ -1,7 +1,10 @@
+import { consul } from '@libkv/consul'
 import { etcd } from '@libkv/etcd'
 import { memory, memoryFaults } from '@libkv/memory'
 import type { ConformanceTarget } from '@libkv/conformance'
-import { startServers } from '../servers/index.ts'
+import type { BackendFactory } from '@libkv/core'
+import { selectedBackends, startServers } from '../servers/index.ts'
+import type { Backend } from '../servers/index.ts'
 
 /** What the runners' hooks are called, in node:test as in Vitest. */
 export interface Hooks {
@@ -9,19 +12,15 @@ export interface Hooks {
   readonly afterAll: (stop: () => Promise<void>) => unknown
 }
 
-/** The embedded store, and etcd on a server that the hooks start and end. */
-export function targets({ beforeAll, afterAll }: Hooks): ConformanceTarget[] {
+const factories: Readonly<Record<Backend, BackendFactory>> = {
+  // As the test servers are configured.
+  consul: (addresses, options) => consul(addresses, { minimumTtl: 1_000, ...options }),
+  etcd,
+}
+
+/** The embedded store, and each selected backend on a server that the hooks start and end. */
+export function targets(hooks: Hooks): ConformanceTarget[] {
   memoryFaults('unreachable').disconnect()
-  let endpoints: readonly string[] = []
-  let stop = async (): Promise<void> => {}
-  beforeAll(async () => {
-    const servers = await startServers('etcd')
-    endpoints = servers.endpoints
-    stop = async () => {
-      await servers[Symbol.asyncDispose]()
-    }
-  })
-  afterAll(() => stop())
   return [
     {
       name: 'memory',
@@ -29,11 +28,26 @@ export function targets({ beforeAll, afterAll }: Hooks): ConformanceTarget[] {
       open: (options) => memory(['conformance'], options),
       openUnreachable: (options) => memory(['unreachable'], options),
     },
-    {
-      name: 'etcd',
-      capabilities: etcd().capabilities,
-      open: (options) => etcd(endpoints, options),
-      openUnreachable: (options) => etcd(['127.0.0.1:1'], options),
-    },
+    ...selectedBackends().map((backend) => target(backend, hooks)),
   ]
+}
+
+function target(backend: Backend, { beforeAll, afterAll }: Hooks): ConformanceTarget {
+  const open = factories[backend]
+  let endpoints: readonly string[] = []
+  let stop = async (): Promise<void> => {}
+  beforeAll(async () => {
+    const servers = await startServers(backend)
+    endpoints = servers.endpoints
+    stop = async () => {
+      await servers[Symbol.asyncDispose]()
+    }
+  })
+  afterAll(() => stop())
+  return {
+    name: backend,
+    capabilities: open().capabilities,
+    open: (options) => open(endpoints, options),
+    openUnreachable: (options) => open(['127.0.0.1:1'], options),
+  }
 }
