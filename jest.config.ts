@@ -17,7 +17,8 @@ const folders = [...packages.map((name) => join('packages', name)), 'tooling']
 export default {
   testTimeout: 60_000,
   // Tests of servers mostly wait.
-  maxWorkers: 3,
+  maxWorkers: 5,
+  testSequencer: '<rootDir>/tooling/jest-sequencer.mjs',
   globalSetup: '<rootDir>/tooling/jest-setup.ts',
   projects: folders.map((folder) => ({
     displayName: folder.replace('packages/', ''),

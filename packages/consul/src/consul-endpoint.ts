@@ -1,15 +1,14 @@
 import Consul from 'consul'
 import { EventEmitter } from 'node:events'
-import { Agent as HttpAgent, request as httpRequest } from 'node:http'
-import type { ClientRequest, IncomingMessage } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import { connect as connectPlain, isIP } from 'node:net'
-import type { Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
 import { LibkvError } from '@libkv/core'
 import type { Call } from '@libkv/core'
+import { BodyTooLarge, ConnectionPool } from './consul-connections.ts'
+import type { Exchange, WireAnswer } from './consul-connections.ts'
 import { errorOfConnection, errorOfLibrary } from './consul-errors.ts'
 import type { ResolvedConsulOptions } from './consul-options.ts'
+import { SocketSource } from './consul-sockets.ts'
 
 /** What is asked of an agent. */
 export interface WireRequest {
@@ -19,29 +18,24 @@ export interface WireRequest {
   readonly body?: string | Uint8Array | undefined
   /** A blocking query: it may stay unanswered for long, and does so on connections of its own. */
   readonly blocking?: boolean | undefined
-}
-
-export interface WireAnswer {
-  readonly status: number
-  /** `X-Consul-Index`: 0 where there is none. */
-  readonly index: number
-  readonly body: Buffer
+  /** How many bytes of an answer are wanted at the most. */
+  readonly maxBody?: number | undefined
 }
 
 /**
  * How many connections a store opens to an agent. The server resets what is over 200 from one address (its
  * `limits.http_max_conns_per_client`), so two busy stores fit; what exceeds the cap waits in line.
  */
-const MAX_CALL_CONNECTIONS = 64
+const MAX_CALL_CONNECTIONS = 56
+const MAX_LIBRARY_CONNECTIONS = 8
 export const MAX_BLOCKING_CONNECTIONS = 32
 
 /** A request that was given up after this long is a sign that the agent hangs, in milliseconds. */
 const PATIENCE = 1_000
 
 /**
- * One agent: its connections, and what npm `consul` knows of its API. Keys and transactions go by `node:http` directly, on
- * the same connections: the package makes strings of binary values, `undefined` of `false`, has no way to be given a
- * signal, and takes nearly twice the CPU time for it (57–65 µs a call instead of 34).
+ * One agent: its connections, and what npm `consul` knows of its API. Keys and transactions go by connections of our own: the
+ * package makes strings of binary values, `undefined` of `false`, and has no way to be given a signal.
  */
 export class ConsulEndpoint {
   readonly address: string
@@ -52,17 +46,13 @@ export class ConsulEndpoint {
   /** When it last answered anything. */
   answeredAt = 0
   readonly #options: ResolvedConsulOptions
-  readonly #host: string
-  readonly #port: number
-  readonly #calls: HttpAgent
-  readonly #blocking: HttpAgent
-  readonly #probes: HttpAgent
+  readonly #sockets: SocketSource
+  readonly #calls: ConnectionPool
+  readonly #blocking: ConnectionPool
+  readonly #probes: ConnectionPool
+  readonly #agent: HttpAgent
   readonly #library: Consul
   readonly #query: string
-  readonly #headers: Readonly<Record<string, string>>
-  readonly #request: typeof httpRequest
-  /** The sockets that are connected, so that what they were given may have arrived. */
-  readonly #connected = new WeakSet<object>()
   /** What is in flight, and since when. */
   readonly #flights = new Map<Flight, number>()
   #proof: Promise<void> | undefined
@@ -70,35 +60,38 @@ export class ConsulEndpoint {
   constructor(address: string, options: ResolvedConsulOptions) {
     this.address = address
     this.#options = options
-    const colon = address.lastIndexOf(':')
-    this.#host = address.slice(0, colon).replace(/^\[|\]$/g, '')
-    this.#port = Number(address.slice(colon + 1))
-    this.#calls = this.#agent(MAX_CALL_CONNECTIONS)
-    this.#blocking = this.#agent(MAX_BLOCKING_CONNECTIONS)
-    this.#probes = this.#agent(1)
-    this.#request = options.tls === undefined ? httpRequest : httpsRequest
+    this.#sockets = new SocketSource(address, options.tls)
     const { token, datacenter, consulNamespace, partition } = options
     this.#query = datacenter === undefined ? '' : `dc=${encodeURIComponent(datacenter)}`
-    this.#headers = {
+    const headers = {
       host: address,
       ...(token !== undefined && { 'x-consul-token': token }),
       ...(consulNamespace !== undefined && { 'x-consul-namespace': consulNamespace }),
       ...(partition !== undefined && { 'x-consul-partition': partition }),
     }
+    const origin = `${options.tls === undefined ? 'http' : 'https'}://${address}`
+    const flat = Object.entries(headers).flat()
+    const pool = (limit: number): ConnectionPool =>
+      new ConnectionPool(origin, flat, this.#sockets, limit)
+    this.#calls = pool(MAX_CALL_CONNECTIONS)
+    this.#blocking = pool(MAX_BLOCKING_CONNECTIONS)
+    this.#probes = pool(1)
+    this.#agent = this.#agentOfLibrary()
+    const colon = address.lastIndexOf(':')
     this.#library = new Consul({
-      host: colon < 0 ? address : address.slice(0, colon),
-      port: this.#port,
+      host: address.slice(0, colon),
+      port: Number(address.slice(colon + 1)),
       secure: options.tls !== undefined,
-      agent: this.#calls,
-      headers: this.#headers,
+      agent: this.#agent,
+      headers,
       defaults: { ...(datacenter !== undefined && { dc: datacenter }) },
     } as ConstructorParameters<typeof Consul>[0])
   }
 
   /** One request, one answer, whatever its status. */
   request(request: WireRequest, call: Call): Promise<WireAnswer> {
-    const agent = request.blocking === true ? this.#blocking : this.#calls
-    return this.#send(request, agent, call)
+    const pool = request.blocking === true ? this.#blocking : this.#calls
+    return this.#send(request, pool, call)
   }
 
   /**
@@ -174,7 +167,8 @@ export class ConsulEndpoint {
   }
 
   close(): void {
-    for (const agent of [this.#calls, this.#blocking, this.#probes]) agent.destroy()
+    for (const pool of [this.#calls, this.#blocking, this.#probes]) pool.close()
+    this.#agent.destroy()
   }
 
   async #prove(timeout: number): Promise<void> {
@@ -199,59 +193,57 @@ export class ConsulEndpoint {
     }
   }
 
-  #send(
-    { method, path, body, blocking = false }: WireRequest,
-    agent: HttpAgent,
-    call: Call,
-  ): Promise<WireAnswer> {
+  #send(request: WireRequest, pool: ConnectionPool, call: Call): Promise<WireAnswer> {
     return new Promise((resolve, reject) => {
       if (call.settled) {
         reject(new LibkvError('CLOSED', 'nobody waits for the answer any more'))
         return
       }
+      const { method, path, body, blocking = false, maxBody } = request
       const now = this.#options.runtime.now()
-      const separator = this.#query === '' ? '' : path.includes('?') ? '&' : '?'
-      const request = this.#request({
-        agent,
-        host: this.#host,
-        port: this.#port,
+      const exchange: Exchange = {
         method,
-        path: `/v1/${path}${separator}${this.#query}`,
-        headers: this.#headers,
-      })
-      const fail = (error: unknown): void => {
-        if (!this.#flights.delete(flight)) return
-        this.proven = false
-        reject(errorOfConnection(error, method !== 'GET' && this.#isSent(request)))
+        path: this.#pathOf(path),
+        body,
+        maxBody,
+        answered: (answer) => {
+          this.#flights.delete(flight)
+          this.#answered()
+          resolve(answer)
+        },
+        failed: (error, sent) => {
+          this.#flights.delete(flight)
+          if (!(error instanceof BodyTooLarge)) this.proven = false
+          reject(errorOfConnection(error, method !== 'GET' && sent))
+        },
       }
       const flight: Flight = {
         blocking,
         isRead: method === 'GET' && !blocking,
         abandon: (error) => {
-          fail(error)
-          request.destroy()
+          this.#flights.delete(flight)
+          this.proven = false
+          pool.drop(exchange)
+          reject(error)
         },
       }
       this.#flights.set(flight, now)
-      request.on('error', fail)
-      request.on('response', (response) => {
-        collect(response, fail, (whole) => {
-          if (!this.#flights.delete(flight)) return
-          this.#answered()
-          resolve({
-            status: response.statusCode ?? 0,
-            index: Number(response.headers['x-consul-index'] ?? 0),
-            body: whole,
-          })
-        })
-      })
       call.onCancel(() => {
-        if (!blocking) this.#givenUp(now)
-        request.destroy(new Error('the call was given up'))
+        if (!this.#flights.delete(flight)) return
+        // A blocking query is cancelled only when it should have been answered long ago.
+        if (blocking) this.proven = false
+        else this.#givenUp(now)
+        pool.drop(exchange)
+        reject(errorOfConnection(new Error('no answer in time'), method !== 'GET'))
       })
       call.markSent()
-      request.end(body)
+      pool.send(exchange)
     })
+  }
+
+  #pathOf(path: string): string {
+    if (this.#query === '') return `/v1/${path}`
+    return `/v1/${path}${path.includes('?') ? '&' : '?'}${this.#query}`
   }
 
   #answered(): void {
@@ -264,41 +256,11 @@ export class ConsulEndpoint {
       this.proven = false
   }
 
-  #isSent({ reusedSocket, socket }: ClientRequest): boolean {
-    return reusedSocket || (socket !== null && this.#connected.has(socket))
-  }
-
-  /** Connections are kept, and TLS is read again for each new one. */
-  #agent(maxSockets: number): HttpAgent {
-    const { tls } = this.#options
-    const [host, port] = [this.#host, this.#port]
-    const settings = {
-      keepAlive: true,
-      maxSockets,
-      maxFreeSockets: maxSockets,
-      scheduling: 'lifo',
-    } as const
-    const agent = tls === undefined ? new HttpAgent(settings) : new HttpsAgent(settings)
-    const connect = (): Socket => {
-      if (tls === undefined) {
-        const socket = connectPlain({ host, port, noDelay: true })
-        socket.once('connect', () => this.#connected.add(socket))
-        return socket
-      }
-      const { context, servername, rejectUnauthorized } = tls.material()
-      const name = servername ?? (isIP(host) === 0 ? host : '')
-      const socket = connectTls({
-        host,
-        port,
-        secureContext: context,
-        servername: name,
-        rejectUnauthorized,
-      })
-      socket.once('secureConnect', () => this.#connected.add(socket))
-      return socket
-    }
-    Object.assign(agent, { createConnection: connect })
-    return agent
+  #agentOfLibrary(): HttpAgent {
+    const settings = { keepAlive: true, maxSockets: MAX_LIBRARY_CONNECTIONS } as const
+    const agent =
+      this.#options.tls === undefined ? new HttpAgent(settings) : new HttpsAgent(settings)
+    return Object.assign(agent, { createConnection: () => this.#sockets.open() })
   }
 }
 
@@ -307,24 +269,4 @@ interface Flight {
   /** A call that changes nothing and can be asked again elsewhere. */
   readonly isRead: boolean
   readonly abandon: (error: LibkvError) => void
-}
-
-function collect(
-  response: IncomingMessage,
-  fail: (error: unknown) => void,
-  done: (body: Buffer) => void,
-): void {
-  let first: Buffer | undefined
-  let rest: Buffer[] | undefined
-  response.on('data', (chunk: Buffer) => {
-    if (first === undefined) first = chunk
-    else (rest ??= [first]).push(chunk)
-  })
-  response.on('end', () => {
-    done(rest === undefined ? (first ?? Buffer.alloc(0)) : Buffer.concat(rest))
-  })
-  response.on('error', fail)
-  response.on('aborted', () => {
-    fail(new Error('the connection was lost in the middle of an answer'))
-  })
 }

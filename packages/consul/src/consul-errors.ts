@@ -1,5 +1,6 @@
 import { LibkvError, isLibkvError } from '@libkv/core'
 import type { ErrorCode } from '@libkv/core'
+import { BodyTooLarge } from './consul-connections.ts'
 
 interface Meaning {
   readonly code: ErrorCode
@@ -53,6 +54,7 @@ export function errorOfAnswer(status: number, text: string): LibkvError {
  */
 export function errorOfConnection(error: unknown, sent: boolean): LibkvError {
   if (isLibkvError(error)) return error
+  if (error instanceof BodyTooLarge) return new LibkvError('VALUE_TOO_LARGE', error.message)
   const { message, code } = error as Error & { code?: string }
   return new LibkvError('NOT_REACHABLE', message || (code ?? 'the connection failed'), {
     backend: 'consul',

@@ -1,10 +1,12 @@
 import { DetachedCall, backoff, isLibkvError } from '@libkv/core'
-import type { Call, Entry, Observation, Observer, Scope, Timer } from '@libkv/core'
+import type { Call, Entry, Observation, Observer, Runtime, Scope, Timer } from '@libkv/core'
+import type { ConsulAccess } from './consul-access.ts'
+import { BlockingCall } from './consul-blocking-call.ts'
 import type { ConsulClient } from './consul-client.ts'
 import { parseEntries, pathOf, printablePrefix } from './consul-codec.ts'
-import { FeedState } from './consul-feed-state.ts'
+import { FeedAudience } from './consul-feed-audience.ts'
 import type { ResolvedConsulOptions } from './consul-options.ts'
-import type { AccessCheck } from './consul-watch.ts'
+import type { WatchedDirectory } from './consul-watched-directory.ts'
 
 /**
  * How long a blocking query waits, in milliseconds. The server adds up to a sixteenth. A query that is cancelled goes on
@@ -15,68 +17,71 @@ const WAIT = 10_000
 const LATENESS = 3_000
 /** How often a feed asks that has no connection to wait on. */
 const POLL = 500
-/** What is absent wakes at every write in the whole store: then it pauses up to this long between two queries. */
+/** After answers that tell nothing new the feed pauses, up to so long: what is absent wakes at every write in the store. */
 const LONGEST_PAUSE = 100
 
-interface Surroundings {
-  readonly access: AccessCheck
+/** What a feed needs of those beside it. */
+export interface Surroundings {
+  readonly client: ConsulClient
+  readonly access: ConsulAccess
+  readonly options: ResolvedConsulOptions
   /** Whether the feed may occupy a connection with a blocking query from now on. */
   readonly takeSlot: () => boolean
   readonly giveSlot: () => void
   readonly ended: () => void
+  /** For a key: the directory that may tell of it, so that it need not ask for itself. */
+  readonly directory?: WatchedDirectory
+  /** How many bytes an answer may have; beyond, the feed fails. */
+  readonly maxBody?: () => number
+  /** Whether anybody wanted to know what was told last. */
+  readonly isWanted?: () => boolean
+}
+
+interface Answer {
+  readonly entries: readonly Entry[]
+  readonly index: number
 }
 
 /**
- * The changes of one scope, for all who watch it: one blocking query after the other. All reads are consistent ones, so
- * that a leader that was deposed does not show what is past.
+ * The changes of one scope, for all who watch it: one blocking query after the other; or, for a key, what the feed of its
+ * directory says. All reads are consistent ones, so that a leader that was deposed does not show what is past.
  */
 export class ConsulFeed {
-  readonly #client: ConsulClient
-  readonly #options: ResolvedConsulOptions
   readonly #scope: Scope
   readonly #around: Surroundings
-  /** Who watches, and whether they have been told a state to which changes can be told. */
-  readonly #observers = new Map<Observer, 'new' | 'informed'>()
-  /** Those who have not been told the state yet; it must be one that was read after they came. */
-  #newcomers: Observer[] = []
-  #state: FeedState | undefined
+  readonly #runtime: Runtime
+  readonly #audience = new FeedAudience()
   /** The index to wait beyond; 0 to be answered at once. */
   #index = 0
-  /** How many answers were taken. */
-  #version = 0
   #failures = 0
-  #reading = false
+  #greeting = false
   #hasSlot = false
+  /** It listens to its directory. */
+  #listens = false
+  /** The directory told something that has to be asked for. */
+  #isStale = false
   #timer: Timer | undefined
   #wake: (() => void) | undefined
   #query: BlockingCall | undefined
-  #greeting: DetachedCall | undefined
+  #reading: DetachedCall | undefined
   ended = false
 
-  constructor(
-    client: ConsulClient,
-    options: ResolvedConsulOptions,
-    scope: Scope,
-    around: Surroundings,
-  ) {
-    this.#client = client
-    this.#options = options
+  constructor(scope: Scope, around: Surroundings) {
     this.#scope = scope
     this.#around = around
+    this.#runtime = around.options.runtime
     void this.#run()
   }
 
   attach(observer: Observer): Observation {
-    this.#observers.set(observer, 'new')
-    this.#newcomers.push(observer)
+    this.#audience.add(observer)
     this.#query?.hold()
     // The first one is told by the feed's own first query.
-    if (this.#state !== undefined) void this.#greet()
+    if (this.#audience.state !== undefined) void this.#greet()
     return {
       close: () => {
-        this.#observers.delete(observer)
-        this.#newcomers = this.#newcomers.filter((newcomer) => newcomer !== observer)
-        if (this.#observers.size === 0) this.#linger()
+        this.#audience.remove(observer)
+        if (this.#audience.size === 0) this.#linger()
       },
     }
   }
@@ -86,12 +91,40 @@ export class ConsulFeed {
     this.#query?.cancel()
   }
 
+  /** The directory says that the key is like this, as of that index. */
+  told(entry: Entry | null, revision: bigint): void {
+    const index = Number(entry?.revision ?? revision)
+    if (this.ended || index <= this.#index) return
+    const { state } = this.#audience
+    const isHere = state !== undefined && state.entries.length > 0
+    // What does not show may be there, and hidden by now.
+    const isDoubtful = entry === null && isHere && this.#around.access.isControlled !== false
+    if (state === undefined || isDoubtful) {
+      this.recheck()
+      return
+    }
+    this.#index = index
+    this.#audience.take(entry === null ? [] : [entry], index)
+  }
+
+  /** The directory cannot say how the key is. */
+  recheck(): void {
+    this.#isStale = true
+    this.#wake?.()
+  }
+
+  /** The directory says nothing more. */
+  left(): void {
+    this.#listens = false
+    this.#wake?.()
+  }
+
   /**
    * Nobody watches any more. A query that waits is left to its end, for the server would go on with it anyway: so no
    * churn of watches makes more of them than there are connections.
    */
   #linger(): void {
-    this.#greeting?.cancel()
+    this.#reading?.cancel()
     if (this.#query === undefined) this.#end()
     else this.#query.release()
   }
@@ -101,8 +134,9 @@ export class ConsulFeed {
     this.ended = true
     this.#timer?.cancel()
     this.#wake?.()
-    this.#greeting?.cancel()
+    this.#reading?.cancel()
     if (this.#hasSlot && this.#query === undefined) this.#around.giveSlot()
+    this.#around.directory?.leave(this)
     this.#around.ended()
   }
 
@@ -111,31 +145,37 @@ export class ConsulFeed {
     await Promise.resolve()
     for (let idle = 0; !this.ended;) {
       try {
-        const startedAt = this.#options.runtime.now()
+        // To listen comes before the read: what changes after it is then told.
+        if (!this.#hasSlot && !this.#listens && !this.#tryForSlot()) {
+          this.#listens = this.#join()
+        }
+        this.#isStale = false
+        const startedAt = this.#runtime.now()
         const changed = await this.#ask()
         this.#failures = 0
         if (this.#isOver()) return
-        const took = this.#options.runtime.now() - startedAt
-        idle = changed || took > WAIT / 2 ? 0 : idle + 1
-        if (!this.#hasSlot && !this.#tryForSlot()) await this.#pause(POLL)
+        const took = this.#runtime.now() - startedAt
+        const isNews = changed && (this.#around.isWanted?.() ?? true)
+        idle = isNews || took > WAIT / 2 ? 0 : idle + 1
+        if (this.#listens) await this.#news()
+        else if (!this.#hasSlot) await this.#pause(POLL)
         else if (idle > 1) await this.#pause(Math.min(LONGEST_PAUSE, 2 ** idle))
       } catch (error) {
         if (this.#isOver()) return
-        const heals = isLibkvError(error) && (error.retryable || error.code === 'BACKEND_ERROR')
-        if (!heals) {
+        if (!heals(error)) {
           this.#fail(error as Error)
           return
         }
         // It may be another server, or the same one without its data.
         this.#index = 0
-        await this.#pause(backoff(this.#options.runtime, this.#failures++, 20, 1_000))
+        await this.#pause(backoff(this.#runtime, this.#failures++, 20, 1_000))
       }
     }
   }
 
   /** One query. Whether it told anything new. */
   async #ask(): Promise<boolean> {
-    const version = this.#version
+    const { version } = this.#audience
     const waits = this.#index > 0 && this.#hasSlot
     const { entries, index } = waits ? await this.#wait() : await this.#read()
     if (this.ended) return false
@@ -144,15 +184,16 @@ export class ConsulFeed {
       this.#index = 0
       return true
     }
-    // While this read was under way, somebody else's took the feed further.
-    if (!waits && this.#state !== undefined && version !== this.#version) return true
+    // While this read was under way, something else took the feed further.
+    const isKnown = this.#audience.state !== undefined
+    if (!waits && isKnown && version !== this.#audience.version) return true
     this.#index = Math.max(1, index)
-    return this.#take(entries, index)
+    return this.#audience.take(entries, index)
   }
 
   /** A blocking query, on a connection of its own. */
-  async #wait(): Promise<{ entries: readonly Entry[]; index: number }> {
-    const call = new BlockingCall(this.#options.runtime, WAIT + WAIT / 16 + LATENESS)
+  async #wait(): Promise<Answer> {
+    const call = new BlockingCall(this.#runtime, WAIT + WAIT / 16 + LATENESS)
     this.#query = call
     try {
       const wait = `&index=${String(this.#index)}&wait=${String(WAIT)}ms`
@@ -162,18 +203,19 @@ export class ConsulFeed {
       this.#query = undefined
       // It was the last thing that this feed did.
       if (this.ended) this.#around.giveSlot()
-      else if (this.#observers.size === 0) this.#end()
+      else if (this.#audience.size === 0) this.#end()
     }
   }
 
-  async #read(): Promise<{ entries: readonly Entry[]; index: number }> {
-    const { runtime, requestTimeout, connectionTimeout } = this.#options
-    const call = new DetachedCall(runtime, requestTimeout, connectionTimeout)
-    this.#greeting = call
+  async #read(): Promise<Answer> {
+    const { requestTimeout, connectionTimeout } = this.#around.options
+    const call = new DetachedCall(this.#runtime, requestTimeout, connectionTimeout)
+    this.#reading = call
     try {
       const answer = await this.#get('', false, call)
-      if (answer.entries.length === 0 && 'prefix' in this.#scope && this.#state === undefined) {
-        await this.#around.access(this.#scope.prefix, call)
+      const isFirst = this.#audience.state === undefined
+      if (isFirst && answer.entries.length === 0 && 'prefix' in this.#scope) {
+        await this.#around.access.refuseIfHidden(this.#scope.prefix, call)
       }
       return answer
     } finally {
@@ -181,18 +223,16 @@ export class ConsulFeed {
     }
   }
 
-  async #get(
-    wait: string,
-    blocking: boolean,
-    call: Call,
-  ): Promise<{ entries: readonly Entry[]; index: number }> {
+  async #get(wait: string, blocking: boolean, call: Call): Promise<Answer> {
     const isTree = 'prefix' in this.#scope
     const name = isTree ? this.#scope.prefix : this.#scope.key
     // What cannot be part of a path is watched with all that begins like it.
     const start = printablePrefix(name)
     const recurse = isTree || start !== name ? 'recurse&' : ''
-    const { status, body, index } = await this.#client.request(
-      { method: 'GET', path: `kv/${pathOf(start)}?${recurse}consistent${wait}`, blocking },
+    const path = `kv/${pathOf(start)}?${recurse}consistent${wait}`
+    const maxBody = this.#around.maxBody?.()
+    const { status, body, index } = await this.#around.client.request(
+      { method: 'GET', path, blocking, maxBody },
       [200, 404],
       call,
     )
@@ -206,65 +246,33 @@ export class ConsulFeed {
 
   /** Tells a state that was read after they came to those who have come since. */
   async #greet(): Promise<void> {
-    if (this.#reading) return
-    this.#reading = true
+    if (this.#greeting) return
+    this.#greeting = true
     try {
-      while (this.#newcomers.length > 0 && !this.ended) {
-        const waiting = this.#newcomers
-        this.#newcomers = []
+      while (this.#audience.hasNewcomers && !this.ended) {
+        const waiting = this.#audience.takeNewcomers()
         try {
           const { entries, index } = await this.#read()
           // An answer that was overtaken by the feed's own is not needed: the state is newer.
           if (index >= this.#index) {
             this.#index = Math.max(1, index)
-            this.#take(entries, index)
+            this.#audience.take(entries, index)
           }
         } catch (error) {
-          this.#newcomers.unshift(...waiting)
           if (this.#isOver()) return
-          const heals = isLibkvError(error) && (error.retryable || error.code === 'BACKEND_ERROR')
-          if (!heals) {
+          this.#audience.putBack(waiting)
+          if (!heals(error)) {
             this.#fail(error as Error)
             return
           }
-          await this.#nap(backoff(this.#options.runtime, this.#failures, 20, 1_000))
-          this.#newcomers = this.#newcomers.filter((observer) => this.#observers.has(observer))
+          await this.#nap(backoff(this.#runtime, this.#failures, 20, 1_000))
           continue
         }
-        this.#welcome(waiting)
+        this.#audience.welcome(waiting)
       }
     } finally {
-      this.#reading = false
+      this.#greeting = false
     }
-  }
-
-  #welcome(newcomers: readonly Observer[]): void {
-    const state = this.#state
-    if (state === undefined) return
-    for (const observer of newcomers) {
-      if (!this.#observers.has(observer)) continue
-      this.#observers.set(observer, 'informed')
-      observer.snapshot(state.entries, state.revision)
-    }
-  }
-
-  #take(entries: readonly Entry[], index: number): boolean {
-    this.#version++
-    if (this.#state === undefined) {
-      this.#state = new FeedState(entries, index)
-      const all = this.#newcomers
-      this.#newcomers = []
-      this.#welcome(all)
-      return true
-    }
-    const { changes, revision, wentBack } = this.#state.advance(entries, index)
-    if (changes.length === 0) return false
-    for (const [observer, status] of [...this.#observers]) {
-      if (status === 'new') continue
-      if (wentBack) observer.snapshot(this.#state.entries, revision)
-      else observer.changes(changes, revision)
-    }
-    return true
   }
 
   /** Asks anew what may have changed while something was awaited. */
@@ -272,76 +280,44 @@ export class ConsulFeed {
     return this.ended
   }
 
+  #join(): boolean {
+    const { directory } = this.#around
+    return 'key' in this.#scope && directory?.join(this.#scope.key, this) === true
+  }
+
   #tryForSlot(): boolean {
     return (this.#hasSlot = this.#around.takeSlot())
   }
 
   #fail(error: Error): void {
-    const observers = [...this.#observers.keys()]
+    const observers = this.#audience.all
     this.#end()
     for (const observer of observers) observer.fail(error)
+  }
+
+  /** Until the directory cannot tell what has become of the key, or says nothing more. */
+  async #news(): Promise<void> {
+    while (this.#listens && !this.#isStale && !this.ended) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
   }
 
   /** Until the time is over or the feed has ended. */
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve
-      this.#timer = this.#options.runtime.setTimer(resolve, ms)
+      this.#timer = this.#runtime.setTimer(resolve, ms)
     })
   }
 
   #nap(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#options.runtime.setTimer(resolve, ms)
+      this.#runtime.setTimer(resolve, ms)
     })
   }
 }
 
-/** The call of a blocking query: without observers it holds neither a timer nor the process. */
-class BlockingCall implements Call {
-  readonly deadline = Infinity
-  readonly connectDeadline: number
-  readonly #runtime: ResolvedConsulOptions['runtime']
-  readonly #timeout: number
-  #timer: Timer | undefined
-  #callback: (() => void) | undefined
-  settled = false
-
-  constructor(runtime: ResolvedConsulOptions['runtime'], timeout: number) {
-    this.#runtime = runtime
-    this.#timeout = timeout
-    this.connectDeadline = runtime.now() + timeout
-    this.hold()
-  }
-
-  markSent(): void {
-    // Nobody asks whether it was.
-  }
-
-  onCancel(callback: () => void): void {
-    this.#callback = callback
-  }
-
-  hold(): void {
-    if (this.settled || this.#timer !== undefined) return
-    this.#timer = this.#runtime.setTimer(() => {
-      this.cancel()
-    }, this.#timeout)
-  }
-
-  release(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
-  }
-
-  done(): void {
-    this.settled = true
-    this.release()
-  }
-
-  cancel(): void {
-    if (this.settled) return
-    this.done()
-    this.#callback?.()
-  }
-}
+const heals = (error: unknown): boolean =>
+  isLibkvError(error) && (error.retryable || error.code === 'BACKEND_ERROR')

@@ -1,10 +1,9 @@
 import { LibkvError } from '@libkv/core'
 import type { Call, Check, CommitOutcome, Runtime } from '@libkv/core'
 import type { ConsulClient } from './consul-client.ts'
-import { pathOf } from './consul-codec.ts'
+import { nonce, pathOf } from './consul-codec.ts'
 import type { KvJson } from './consul-codec.ts'
-import { nonce } from './consul-commit.ts'
-import type { BoundWrite } from './consul-commit.ts'
+import type { BoundWrite } from './consul-commit-plan.ts'
 
 const ATTEMPTS = 10
 

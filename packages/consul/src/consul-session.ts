@@ -69,6 +69,11 @@ export class ConsulSessions {
     this.#track(this.#detached((call) => session.close(call)).catch(() => undefined))
   }
 
+  /** As {@link destroy}, of one that is known by its id alone. */
+  destroyById(id: string): void {
+    this.destroy(new ConsulSession(this.#client, id, 0))
+  }
+
   /** Resolves when nothing is left to be done. */
   async drain(): Promise<void> {
     while (this.#pending.size > 0) await Promise.all(this.#pending)
@@ -107,18 +112,18 @@ export class ConsulSessions {
         throw new LibkvError(code, `${message} (${hint})`, { cause })
       }
       if (!error.ambiguous) throw error
-      this.#track(this.#destroyByName(name, ttl).catch(() => undefined))
+      this.#track(this.#destroyByName(name).catch(() => undefined))
       // Nobody will ever use that session: to ask for another one is safe.
       throw new LibkvError(code, message, { retryable, cause })
     }
   }
 
-  async #destroyByName(name: string, ttl: number): Promise<void> {
+  async #destroyByName(name: string): Promise<void> {
     const sessions = await this.#detached((call) =>
       this.#client.library(call, (consul, common) => consul.session.list(common as object)),
     )
     const lost = sessions.find(({ Name }) => Name === name)
-    if (lost !== undefined) this.destroy(new ConsulSession(this.#client, lost.ID, ttl))
+    if (lost !== undefined) this.destroyById(lost.ID)
   }
 
   async #detached<T>(work: (call: Call) => Promise<T>): Promise<T> {

@@ -43,7 +43,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 
 /** What each package may bring from elsewhere: the wire of its backend, and nothing where it is not named. */
 const wires: Readonly<Record<string, readonly string[]>> = {
-  consul: ['consul'],
+  consul: ['consul', 'undici'],
   etcd: ['etcd3', '@grpc/grpc-js', 'protobufjs'],
 }
 

@@ -70,12 +70,10 @@ export class EtcdEndpoint {
     return this.#channel.getConnectivityState(false) === TRANSIENT_FAILURE
   }
 
-  /** Starts to connect if it has not yet. */
-  connect(): void {
-    this.#channel.getConnectivityState(true)
-  }
-
-  /** Calls back once, when the state of the connection is another one or `until` (milliseconds since 1970) is past. */
+  /**
+   * Connects if it has not yet, and calls back once, when the state of the connection is another one or `until`
+   * (milliseconds since 1970) is past.
+   */
   onStateChange(until: number, callback: () => void): void {
     const state = this.#channel.getConnectivityState(true)
     if (state === SHUTDOWN) callback()

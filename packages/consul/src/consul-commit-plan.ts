@@ -1,16 +1,11 @@
 import { LibkvError } from '@libkv/core'
 import type { Check, CommitOutcome, Runtime, Write, WriteResult } from '@libkv/core'
-import { base64 } from './consul-codec.ts'
+import { base64, nonce } from './consul-codec.ts'
 import type { KvJson, KvOperation, TxnProblem } from './consul-codec.ts'
 import { errorOfAnswer } from './consul-errors.ts'
 
 /** How many operations a transaction of Consul has at most (128 since Consul 1.14). */
 const MAX_OPERATIONS = 64
-
-/** A number that no other write of this key is likely to have. JSON has no larger integers. */
-export function nonce(runtime: Runtime): number {
-  return Math.floor(runtime.random() * 2 ** 53)
-}
 
 /** A write whose sessions are open. */
 export type BoundWrite = Write & { readonly sessionId?: string | undefined }

@@ -1,0 +1,53 @@
+import { connect as connectPlain, isIP } from 'node:net'
+import type { Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import type { TlsSource } from '@libkv/core'
+
+/** How long a connection is silent before the system asks the peer whether it is there, in milliseconds. */
+const KEEP_ALIVE = 15_000
+
+/** Opens sockets to one agent. TLS material is read again for each of them. */
+export class SocketSource {
+  readonly #host: string
+  readonly #port: number
+  readonly #tls: TlsSource | undefined
+
+  /** @param address - `host:port`. */
+  constructor(address: string, tls: TlsSource | undefined) {
+    const colon = address.lastIndexOf(':')
+    this.#host = address.slice(0, colon).replace(/^\[|\]$/g, '')
+    this.#port = Number(address.slice(colon + 1))
+    this.#tls = tls
+  }
+
+  /** @throws LibkvError when the TLS material cannot be used. */
+  open(): Socket {
+    const [host, port] = [this.#host, this.#port]
+    const common = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE }
+    if (this.#tls === undefined) return connectPlain(common)
+    const { context, servername, rejectUnauthorized } = this.#tls.material()
+    return connectTls({
+      ...common,
+      secureContext: context,
+      servername: servername ?? (isIP(host) === 0 ? host : ''),
+      rejectUnauthorized,
+    })
+  }
+
+  /** Calls back with a socket that can be written to, or with why there is none. */
+  connect(callback: (...outcome: [null, Socket] | [Error, null]) => void): void {
+    try {
+      const socket = this.open()
+      const onError = (error: Error): void => {
+        callback(error, null)
+      }
+      socket.once('error', onError)
+      socket.once(this.#tls === undefined ? 'connect' : 'secureConnect', () => {
+        socket.off('error', onError)
+        callback(null, socket)
+      })
+    } catch (error) {
+      callback(error as Error, null)
+    }
+  }
+}
