@@ -1,0 +1,36 @@
+import { consul } from '@libkv/consul'
+import type { Store, StoreOptions } from '@libkv/core'
+import { etcd } from '@libkv/etcd'
+import { httpRequest } from '../servers/http-request.ts'
+import type { Backend } from '../servers/index.ts'
+
+/** All that the elections know of a backend. */
+export interface ElectionBackend {
+  readonly open: (endpoints: readonly string[], options?: StoreOptions) => Store
+  /** Ends a session as an operator would, without asking whoever has it. */
+  readonly destroySession: (endpoint: string, id: string) => Promise<void>
+}
+
+export const backends: Partial<Record<Backend, ElectionBackend>> = {
+  etcd: {
+    open: etcd,
+    destroySession: (endpoint, ID) =>
+      send(`${endpoint}/v3/lease/revoke`, 'POST', JSON.stringify({ ID })),
+  },
+  consul: {
+    // What the test servers have as their session_ttl_min.
+    open: (endpoints, options) => consul(endpoints, { minimumTtl: 1_000, ...options }),
+    destroySession: (endpoint, id) => send(`${endpoint}/v1/session/destroy/${id}`, 'PUT', ''),
+  },
+}
+
+export function backendOf(name: Backend): ElectionBackend {
+  const backend = backends[name]
+  if (backend === undefined) throw new Error(`there are no elections on ${name}`)
+  return backend
+}
+
+async function send(url: string, method: string, body: string): Promise<void> {
+  const answer = await httpRequest(url, { method, body })
+  if (answer.status !== 200) throw new Error(`${url}: ${String(answer.status)} ${answer.body}`)
+}
