@@ -184,8 +184,8 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
    */
   async stop(): Promise<void> {
     this.#stopping.abort(this.#error('CLOSED', 'the candidate was stopped'))
-    await this.#election?.catch(() => undefined)
-    await this.resign()
+    // Who is not the leader by now will not become it any more.
+    await Promise.all([this.resign(), this.#election?.catch(() => undefined)])
   }
 
   [Symbol.asyncDispose](): Promise<void> {
