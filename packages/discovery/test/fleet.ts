@@ -1,101 +1,132 @@
-import type { Store } from '@libkv/core'
+import type { Store, StoreOptions } from '@libkv/core'
 import { TestRuntime } from '../../conformance/src/test-runtime.ts'
 import { Discovery } from '../src/index.ts'
 import type { Registration } from '../src/index.ts'
 
 export const now = (): number => performance.now()
+export const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms))
 
 /** A process with some instances of the service. */
-export class Member {
-  readonly ids: readonly string[]
-  readonly registrations: Registration[] = []
-  readonly #runtime: TestRuntime
-  readonly #store: Store
+interface Process {
+  readonly runtime: TestRuntime
+  readonly store: Store
+  readonly registrations: readonly Registration[]
+}
 
-  private constructor(ids: readonly string[], runtime: TestRuntime, store: Store) {
-    this.ids = ids
-    this.#runtime = runtime
-    this.#store = store
-  }
+/** The processes that offer the service. */
+export class Fleet implements AsyncDisposable {
+  /** The ids of the instances that have not crashed. */
+  readonly alive = new Set<string>()
+  readonly #open: (options?: StoreOptions) => Store
+  readonly #ttl: number
+  readonly #processes: Process[] = []
+  readonly #crashed: Process[] = []
+  #started = 0
 
-  static async start(
-    ids: readonly string[],
-    ttl: number,
-    open: (runtime: TestRuntime) => Store,
-  ): Promise<Member> {
-    const runtime = new TestRuntime()
-    const store = open(runtime)
-    const member = new Member(ids, runtime, store)
-    const discovery = new Discovery(store, { ttl, runtime })
-    for (const id of ids) {
-      const instance = { service: 'web', id, address: '127.0.0.1', port: 80 }
-      member.registrations.push(await discovery.register(instance))
-    }
-    return member
+  constructor(open: (options?: StoreOptions) => Store, ttl: number) {
+    this.#open = open
+    this.#ttl = ttl
   }
 
   get isRegistered(): boolean {
-    return this.registrations.every((registration) => registration.isRegistered())
+    return this.#processes.every(({ registrations }) =>
+      registrations.every((registration) => registration.isRegistered()),
+    )
   }
 
-  /** It renews nothing any more. */
-  crash(): void {
-    this.#runtime.freeze()
-  }
-
-  async stop(): Promise<void> {
-    this.#runtime.thaw()
-    await this.#store.close()
-  }
-}
-
-/** Follows the service, and notes what it must not see. */
-export class Spectator {
-  readonly violations: string[] = []
-  states = 0
-  ids: ReadonlySet<string> = new Set()
-  stale = true
-  /** When an instance was first seen to be gone, by id. */
-  readonly removedAt = new Map<string, number>()
-  readonly #alive: ReadonlySet<string>
-  readonly #discovery: Discovery
-  readonly #done: Promise<void>
-
-  /** @param alive - the ids of those who have not crashed, as they are when it looks. */
-  constructor(store: Store, ttl: number, alive: ReadonlySet<string>) {
-    this.#alive = alive
-    this.#discovery = new Discovery(store, { ttl })
-    this.#done = this.#watch()
-  }
-
-  /** The list that is asked for must be as good. */
-  async ask(): Promise<void> {
-    try {
-      const { instances } = await this.#discovery.instances('web', { timeout: 1_000 })
-      this.#check('the list', new Set(instances.map(({ id }) => id)))
-    } catch (error) {
-      this.violations.push(`the list was refused: ${String(error)}`)
+  /** Starts a process with so many instances. */
+  async start(size: number): Promise<void> {
+    const runtime = new TestRuntime()
+    const store = this.#open({ runtime })
+    const discovery = new Discovery(store, { ttl: this.#ttl, runtime })
+    const registrations: Registration[] = []
+    this.#processes.push({ runtime, store, registrations })
+    const name = `process${String(this.#started++)}`
+    for (let i = 0; i < size; i++) {
+      const instance = { service: 'web', id: `${name}-${String(i)}`, address: '::1', port: 80 }
+      registrations.push(await discovery.register(instance))
+      this.alive.add(instance.id)
     }
   }
 
-  async stop(): Promise<void> {
+  /** The oldest process renews nothing any more. Gives the ids of its instances. */
+  crash(): string[] {
+    const victim = this.#processes.shift()
+    if (victim === undefined) throw new Error('there is no process')
+    this.#crashed.push(victim)
+    victim.runtime.freeze()
+    const ids = victim.registrations.map(({ instance }) => instance.id)
+    for (const id of ids) this.alive.delete(id)
+    return ids
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { runtime } of this.#crashed) runtime.thaw()
+    const all = [...this.#processes, ...this.#crashed]
+    await Promise.all(all.map(({ store }) => store.close()))
+  }
+}
+
+/** Watches the service and asks for its list, and notes what it must not see. */
+export class Spectator implements AsyncDisposable {
+  readonly violations: string[] = []
+  /** When an instance was first seen to be gone, by id. */
+  readonly removedAt = new Map<string, number>()
+  #ids: ReadonlySet<string> = new Set()
+  /** Who was there once, and must stay until it crashes. */
+  readonly #seen = new Set<string>()
+  #stale = true
+  readonly #fleet: Fleet
+  readonly #store: Store
+  readonly #discovery: Discovery
+  readonly #done: Promise<unknown>
+  #isOver = false
+
+  constructor(fleet: Fleet, store: Store, ttl: number) {
+    this.#fleet = fleet
+    this.#store = store
+    this.#discovery = new Discovery(store, { ttl })
+    this.#done = Promise.all([this.#watch(), this.#ask()])
+  }
+
+  /** Whether it sees all who live, and nobody else. */
+  get isContent(): boolean {
+    return !this.#stale && this.#ids.size === this.#fleet.alive.size
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true
     await this.#discovery.close()
     await this.#done
+    await this.#store.close()
   }
 
   async #watch(): Promise<void> {
     for await (const { instances, removed, stale } of this.#discovery.watch('web')) {
-      this.states++
-      this.stale = stale
-      this.ids = new Set(instances.map(({ id }) => id))
+      this.#stale = stale
+      this.#ids = new Set(instances.map(({ id }) => id))
       for (const { id } of removed) this.removedAt.set(id, now())
-      this.#check('the watch', this.ids)
+      for (const id of this.#ids) this.#seen.add(id)
+      this.#check('the watch', this.#ids, [...this.#seen])
     }
   }
 
-  #check(where: string, ids: ReadonlySet<string>): void {
-    const missing = [...this.#alive].filter((id) => !ids.has(id))
-    if (missing.length === 0) return
+  async #ask(): Promise<void> {
+    while (!this.#isOver) {
+      const expected = [...this.#seen]
+      try {
+        const { instances } = await this.#discovery.instances('web', { timeout: 1_000 })
+        this.#check('the list', new Set(instances.map(({ id }) => id)), expected)
+      } catch (error) {
+        if (!this.#isOver) this.violations.push(`the list was refused: ${String(error)}`)
+      }
+      await sleep(200)
+    }
+  }
+
+  #check(where: string, ids: ReadonlySet<string>, expected: readonly string[]): void {
+    const missing = expected.filter((id) => this.#fleet.alive.has(id) && !ids.has(id))
+    if (missing.length === 0 || this.#isOver) return
     this.violations.push(`${where} lacks ${String(missing.length)}: ${missing.slice(0, 5).join()}`)
   }
 }

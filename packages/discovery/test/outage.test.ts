@@ -139,6 +139,42 @@ describe('an outage', () => {
     expect(isStale()).toBe(false)
   })
 
+  it('is over for the list only when that has been read again', async () => {
+    const store = server.open()
+    let hold = (): Promise<void> => Promise.resolve()
+    const slow = new Proxy(store, {
+      get(target, property) {
+        const value: unknown = Reflect.get(target, property, target)
+        if (property === 'watchTree') {
+          return async function* (...call: Parameters<Store['watchTree']>) {
+            await hold()
+            yield* store.watchTree(...call)
+          }
+        }
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value
+      },
+    })
+    await start('a')
+    const discovery = new Discovery(slow, { ttl: TTL, runtime })
+    const states: InstanceChange[] = []
+    void (async () => {
+      for await (const change of discovery.watch('web')) states.push(change)
+    })()
+    await runtime.advance(1_000)
+    let release: (() => void) | undefined
+    hold = () =>
+      new Promise((resolve) => {
+        release = resolve
+      })
+    await outage(0.3 * TTL)
+    await runtime.advance(TTL)
+    expect(states.at(-1)).toMatchObject({ instances: [{ id: 'a' }], stale: true })
+    release?.()
+    await turn()
+    expect(states.at(-1)).toMatchObject({ instances: [{ id: 'a' }], stale: false })
+    await settled(discovery.close())
+  })
+
   it('is over for the instances within a second', async () => {
     const { store, registration } = await start('a')
     server.faults.disconnect()

@@ -88,10 +88,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
     this.#runtime = runtime
     this.#locker = store.newLock(key, { ttl, value: encode(id, bytes) })
     this.key = this.#locker.key
-    const report = (error: unknown): void => {
-      this.#report(error)
-    }
-    this.#health = health && new Health(health, runtime, report)
+    this.#health = health && new Health(health, runtime, this.#report)
   }
 
   /** Whether this candidate certainly leads. It looks at the clock. */
@@ -154,6 +151,9 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
   /**
    * Gives the leadership back at once, to whoever is next in line; the work is told, and not waited for. `run()` then
    * campaigns again, at the end of the line. Without leadership it does nothing.
+   *
+   * @throws LibkvError `NOT_REACHABLE` and the like when no server could be told. The leadership is over all the same, and free
+   * for the next one after `ttl` at the latest.
    */
   async resign(): Promise<void> {
     if (this.#term !== undefined) await this.#giveBack(this.#term)
@@ -177,11 +177,15 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
     await this.#giveBack(term, successor)
   }
 
-  /** Ends the candidacy for good, whatever it is doing: it leaves the line, or resigns. Idempotent. */
+  /**
+   * Ends the candidacy for good, whatever it is doing: it leaves the line, or resigns. Idempotent.
+   *
+   * @throws as {@link Candidate.resign}.
+   */
   async stop(): Promise<void> {
     this.#stopping.abort(this.#error('CLOSED', 'the candidate was stopped'))
-    await this.#election?.catch(() => undefined)
-    await this.resign()
+    // Who is not the leader by now will not become it any more.
+    await Promise.all([this.resign(), this.#election?.catch(() => undefined)])
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -217,9 +221,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
       if (error !== term.signal.reason) this.#report(error)
     } finally {
       signal?.removeEventListener('abort', end)
-      await this.#giveBack(term).catch((error: unknown) => {
-        this.#report(error)
-      })
+      await this.#giveBack(term).catch(this.#report)
     }
   }
 
@@ -236,7 +238,8 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
         const term = await this.#stand(signal)
         if (term !== null) return term
       } catch (error) {
-        if (signal.aborted || !heals(error)) throw error
+        signal.throwIfAborted()
+        if (!heals(error)) throw error
         this.#report(error)
       }
       await pause(this.#runtime, backoff(this.#runtime, failures, 20, 1_000), signal)
@@ -253,7 +256,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
       const held = await this.#locker.lock({ signal: attempt.signal })
       if (!attempt.signal.aborted) return this.#lead(held)
       // It gave up just as it was elected.
-      await held.unlock()
+      await held.unlock().catch(this.#report)
       throw attempt.signal.reason
     } catch (error) {
       if (error === UNFIT) return null
@@ -276,9 +279,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
     if (signal.aborted) over()
     else signal.addEventListener('abort', over, { once: true })
     this.#health?.onceUnfit(signal, () => {
-      this.resign().catch((error: unknown) => {
-        this.#report(error)
-      })
+      this.resign().catch(this.#report)
     })
     return term
   }
@@ -291,7 +292,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
     await unlocking
   }
 
-  #report(error: unknown): void {
+  readonly #report = (error: unknown): void => {
     if (this.listenerCount('error') > 0) this.#tell('error', error)
   }
 

@@ -1,0 +1,89 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import type { CallMessage, Store } from '@libkv/core'
+import {
+  FaultProxy,
+  selectedBackends,
+  startServers,
+  waitFor,
+} from '../../../tooling/servers/index.ts'
+import type { Servers } from '../../../tooling/servers/index.ts'
+import { Candidate, Follower } from '../src/index.ts'
+import { targets } from './targets.ts'
+
+const STARTED = 'tracing:libkv:call:start'
+/** Opening a session, getting in line, looking at it, taking the lead, giving it back; and one that is never made. */
+const CALLS = 6
+
+for (const backend of selectedBackends()) {
+  const target = targets[backend]
+  if (target === undefined) continue
+
+  describe(`a candidate on ${backend} whose answers are lost`, () => {
+    let servers: Servers
+    let proxy: FaultProxy
+    let direct: Store
+
+    beforeAll(async () => {
+      servers = await startServers(backend)
+      proxy = await FaultProxy.to(servers.endpoints[0] ?? '')
+      direct = target.open(servers)
+    }, 60_000)
+    afterAll(async () => {
+      await direct.close()
+      await proxy[Symbol.asyncDispose]()
+      await servers[Symbol.asyncDispose]()
+    }, 60_000)
+
+    for (let nth = 1; nth <= CALLS; nth++) {
+      it(`at call ${String(nth)} leaves neither a ghost nor a second leader`, async () => {
+        const key = `leader-${String(nth)}`
+        const options = { namespace: `app-${String(nth)}` }
+        const store = target.open({ endpoints: [proxy.endpoint] }, options)
+        await store.ready()
+        const { port } = new URL(proxy.endpoint)
+        const connections = proxy.stats.accepted
+        let calls = 0
+        let healing: NodeJS.Timeout | undefined
+        const onCall = (message: unknown): void => {
+          const { endpoint, operation } = message as CallMessage
+          if (!endpoint.includes(port) || operation === 'renew session') return
+          if (++calls !== nth) return
+          proxy.loseAnswers()
+          healing = setTimeout(() => {
+            proxy.pass()
+          }, 200)
+        }
+        subscribe(STARTED, onCall)
+        try {
+          const candidate = new Candidate(store, key, { id: 'a', ttl: 20_000 })
+          const term = await candidate.campaign()
+          const other = target.open(servers, options)
+          const rival = new Candidate(other, key, { id: 'b', ttl: 20_000 })
+          const follower = new Follower(other, key)
+          expect(await follower.leader()).toMatchObject({ id: 'a', token: term.token })
+          expect((await follower.candidates()).map(({ id }) => id)).toEqual(['a'])
+          const elected = rival.campaign()
+          await waitFor(async () => (await follower.candidates()).length === 2, { what: 'a rival' })
+          expect(rival.isLeader()).toBe(false)
+          await candidate.stop()
+          // Long before the session of a ghost would have ended.
+          const next = await elected
+          expect(next.token).toBeGreaterThan(term.token)
+          expect((await follower.candidates()).map(({ id }) => id)).toEqual(['b'])
+          await rival.stop()
+          expect(await follower.candidates()).toEqual([])
+          expect(await follower.leader()).toBeNull()
+          await other.close()
+        } finally {
+          unsubscribe(STARTED, onCall)
+          clearTimeout(healing)
+          proxy.pass()
+          await store.close()
+        }
+        if (nth === CALLS) expect(calls).toBe(CALLS - 1)
+        else expect(proxy.stats.accepted).toBeGreaterThan(connections)
+      }, 19_000)
+    }
+  })
+}

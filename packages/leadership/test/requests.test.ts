@@ -1,0 +1,122 @@
+import { afterEach, describe, expect, it } from '@jest/globals'
+import type { Store } from '@libkv/core'
+import {
+  RequestCounter,
+  selectedBackends,
+  startServers,
+  waitFor,
+} from '../../../tooling/servers/index.ts'
+import { Candidate, Follower } from '../src/index.ts'
+import { targets } from './targets.ts'
+
+const CROWD = 500
+const STORES = 20
+const HAND_OVERS = 50
+
+/** What goes on while nothing happens: sessions are renewed, and blocking queries are asked anew. */
+const STANDING = /LeaseKeepAlive|session\/renew|GET .*\/lock\/leader\/[0-9a-f-]{36}$/
+
+for (const backend of selectedBackends()) {
+  const target = targets[backend]
+  // What ZooKeeper is asked is not counted by RequestCounter.
+  if (target === undefined || backend === 'zookeeper') continue
+
+  describe(`on ${backend}`, () => {
+    const opened: AsyncDisposable[] = []
+    afterEach(async () => {
+      for (const resource of opened.splice(0).reverse()) await resource[Symbol.asyncDispose]()
+    }, 60_000)
+
+    function keep<T extends AsyncDisposable>(resource: T): T {
+      opened.push(resource)
+      return resource
+    }
+
+    /** A server whose requests are counted, and stores on it; those of `direct` are not. */
+    async function counted(): Promise<{
+      readonly requests: () => number
+      readonly open: () => Store
+      readonly direct: Store
+    }> {
+      const servers = keep(await startServers(backend))
+      const counter = keep(await RequestCounter.to(servers.endpoints[0] ?? ''))
+      const open = (endpoints: string[]): Store => keep(target?.open({ endpoints }) as Store)
+      return {
+        requests: () => {
+          const counts = [...counter.counts].filter(([what]) => !what.endsWith('#message'))
+          return counts.reduce((sum, [what, n]) => sum + (STANDING.test(what) ? 0 : n), 0)
+        },
+        open: () => open([counter.endpoint]),
+        direct: open([...servers.endpoints]),
+      }
+    }
+
+    /** Waits until nothing more is asked for. */
+    async function isQuiet(requests: () => number): Promise<void> {
+      let last = -1
+      let same = 0
+      const hasSettled = (): boolean => {
+        same = requests() === last ? same + 1 : 0
+        last = requests()
+        return same === 3
+      }
+      await waitFor(hasSettled, { what: 'quiet', timeout: 60_000 })
+    }
+
+    it(`takes at most 5 requests per hand-over with ${String(CROWD)} in line`, async () => {
+      const { requests, open, direct } = await counted()
+      const stores = Array.from({ length: STORES }, open)
+      const led: Candidate[] = []
+      for (let i = 0; i <= CROWD; i++) {
+        const store = stores[i % STORES] as Store
+        const candidate = new Candidate(store, 'leader', { id: String(i), ttl: 60_000 })
+        candidate.on('elected', () => led.push(candidate))
+        candidate.campaign().catch(() => undefined)
+      }
+      const follower = new Follower(direct, 'leader')
+      await waitFor(async () => (await follower.candidates()).length === CROWD + 1, {
+        what: 'all are in line',
+        timeout: 60_000,
+      })
+      const order = (await follower.candidates()).map(({ id }) => id)
+      await isQuiet(requests)
+      const before = requests()
+      for (let i = 1; i <= HAND_OVERS; i++) {
+        await led.at(-1)?.stop()
+        await waitFor(() => led.length === i + 1, { what: 'the next one leads' })
+        await isQuiet(requests)
+      }
+      expect(led.map(({ id }) => id)).toEqual(order.slice(0, HAND_OVERS + 1))
+      expect((requests() - before) / HAND_OVERS).toBeLessThanOrEqual(5)
+    }, 120_000)
+
+    it('takes 1 request to resign', async () => {
+      const { requests, open } = await counted()
+      const candidate = new Candidate(open(), 'leader', { ttl: 60_000 })
+      await candidate.campaign()
+      await isQuiet(requests)
+      const before = requests()
+      await candidate.resign()
+      expect(requests() - before).toBe(1)
+    })
+
+    it('takes 4 to transfer the leadership', async () => {
+      const { requests, open, direct } = await counted()
+      const candidate = new Candidate(open(), 'leader', { ttl: 60_000 })
+      await candidate.campaign()
+      const others = ['b', 'c', 'd'].map((id) => new Candidate(direct, 'leader', { id }))
+      for (const other of others) other.campaign().catch(() => undefined)
+      const follower = new Follower(direct, 'leader')
+      await waitFor(async () => (await follower.candidates()).length === 4, {
+        what: 'all are in line',
+      })
+      const last = (await follower.candidates()).at(-1)?.id ?? ''
+      await isQuiet(requests)
+      const before = requests()
+      await candidate.transferTo(last)
+      await waitFor(async () => (await follower.leader())?.id === last, { what: 'the other leads' })
+      // The line, twice; the transaction; the end of the session.
+      expect(requests() - before).toBe(4)
+    })
+  })
+}
