@@ -7,9 +7,15 @@ export class JuteReader {
   readonly #end: number
   #at: number
 
-  constructor(bytes: Buffer, start = 0, end: number = bytes.length) {
+  /** @param view - of all of `bytes` */
+  constructor(
+    bytes: Buffer,
+    view: DataView = viewOf(bytes),
+    start = 0,
+    end: number = bytes.length,
+  ) {
     this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#view = view
     this.#at = start
     this.#end = end
   }
@@ -24,6 +30,10 @@ export class JuteReader {
 
   int(): number {
     return this.#view.getInt32(this.#take(4))
+  }
+
+  unsignedInt(): number {
+    return this.#view.getUint32(this.#take(4))
   }
 
   long(): bigint {
@@ -48,8 +58,8 @@ export class JuteReader {
   buffer(): Uint8Array | null {
     const length = this.#length(1)
     if (length < 0) return null
-    const copy = new Uint8Array(length)
     const at = this.#take(length)
+    const copy = new Uint8Array(length)
     this.#bytes.copy(copy, 0, at, at + length)
     return copy
   }
@@ -75,6 +85,9 @@ export class JuteReader {
     return at
   }
 }
+
+export const viewOf = (bytes: Buffer): DataView =>
+  new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 
 /** The error for a server that does not speak the protocol. */
 export const malformed = (what: string): ZooKeeperError =>

@@ -1,7 +1,6 @@
 import { ZooKeeperError } from './zookeeper-error.ts'
 
 const SLAB = 1 << 16
-const EMPTY = Buffer.alloc(0)
 
 /**
  * Writes frames in Jute, ZooKeeper's encoding: integers are big-endian; strings, buffers and vectors have their length before
@@ -12,14 +11,14 @@ const EMPTY = Buffer.alloc(0)
  */
 export class JuteWriter {
   readonly #limit: number
-  #slab = EMPTY
+  #slab: Buffer = Buffer.alloc(0)
   /** Where the frames begin that were not taken yet; where the frame being written begins; where it goes on. */
   #taken = 0
   #frame = 0
   #at = 0
   #chunks: Buffer[] = []
 
-  /** Frames are of `limit` bytes at most. */
+  /** Frames are of `limit` bytes at most, their length not counted. */
   constructor(limit: number) {
     this.#limit = limit
   }
@@ -43,10 +42,6 @@ export class JuteWriter {
   append(frame: Buffer): void {
     this.#flushSlab()
     this.#chunks.push(frame)
-  }
-
-  get isEmpty(): boolean {
-    return this.#chunks.length === 0 && this.#taken === this.#frame
   }
 
   /** All complete frames that were not taken yet. */
@@ -76,12 +71,14 @@ export class JuteWriter {
     // A UTF-16 unit takes three bytes at most.
     this.#reserve(4 + value.length, 4 + value.length * 3)
     const length = this.#slab.write(value, this.#at + 4)
-    this.#at = this.#slab.writeInt32BE(length, this.#at) + length
-    if (this.#at - this.#frame - 4 > this.#limit) throw this.#tooLarge(this.#at - this.#frame - 4)
+    this.#slab.writeInt32BE(length, this.#at)
+    this.#at += 4 + length
+    this.#reserve(0)
   }
 
   buffer(value: Uint8Array | null): void {
     if (value === null) return this.int(-1)
+    if (!ArrayBuffer.isView(value)) throw new TypeError('data must be a Uint8Array or null')
     this.#reserve(4 + value.length)
     this.#at = this.#slab.writeInt32BE(value.length, this.#at)
     this.#slab.set(value, this.#at)
@@ -96,11 +93,11 @@ export class JuteWriter {
   /** Makes room for `most` bytes, of which `least` are sure to be written. */
   #reserve(least: number, most = least): void {
     const length = this.#at - this.#frame
-    if (length - 4 + least > this.#limit) throw this.#tooLarge(length - 4 + least)
+    if (length + least - 4 > this.#limit) throw tooLarge(length + least - 4, this.#limit)
     if (this.#at + most <= this.#slab.length) return
     const begun = this.#slab.subarray(this.#frame, this.#at)
     this.#flushSlab()
-    this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB, 2 * (length + most)))
+    this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB, 2 * length + most))
     this.#slab.set(begun)
     this.#taken = this.#frame = 0
     this.#at = length
@@ -111,11 +108,7 @@ export class JuteWriter {
     this.#chunks.push(this.#slab.subarray(this.#taken, this.#frame))
     this.#taken = this.#frame
   }
-
-  #tooLarge(length: number): ZooKeeperError {
-    return new ZooKeeperError(
-      'TOO_LARGE',
-      `the request has ${length} bytes or more, and servers accept ${this.#limit}`,
-    )
-  }
 }
+
+const tooLarge = (length: number, limit: number): ZooKeeperError =>
+  new ZooKeeperError('TOO_LARGE', `${length} bytes or more, and servers accept ${limit}`)

@@ -49,11 +49,7 @@ export interface Created {
  * each node created beside it; a container goes some time after its last child.
  */
 export type CreateMode =
-  | 'persistent'
-  | 'persistentSequential'
-  | 'ephemeral'
-  | 'ephemeralSequential'
-  | 'container'
+  'persistent' | 'persistentSequential' | 'ephemeral' | 'ephemeralSequential' | 'container'
 
 export interface CreateOptions {
   /** @default 'persistent' */

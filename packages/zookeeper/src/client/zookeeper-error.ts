@@ -67,6 +67,9 @@ const SERVER_CODES = {
   [-127]: 'THROTTLED',
 } as const
 
+/** The server's number for `NO_NODE`. */
+export const NO_NODE: number = -101
+
 /** What the server's number means. */
 export function codeOf(number: number): ZooKeeperErrorCode {
   const codes: Readonly<Record<number, ZooKeeperErrorCode>> = SERVER_CODES
