@@ -25,9 +25,6 @@ export interface ConnectionSettings {
   readonly maxFrame: number
 }
 
-// What may wait in the process for a slow connection before calls are held back.
-const ENOUGH = 1 << 18
-
 /** One connection to one server: bytes out, frames in. */
 export class Connection {
   readonly host: Host
@@ -70,9 +67,9 @@ export class Connection {
       })
   }
 
-  /** Whether what was written waits for the network. */
-  get isCongested(): boolean {
-    return this.#socket.writableLength > ENOUGH
+  /** How many bytes wait for the network. */
+  get backlog(): number {
+    return this.#socket.writableLength
   }
 
   write(chunks: readonly Buffer[]): void {

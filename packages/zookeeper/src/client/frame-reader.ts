@@ -61,7 +61,7 @@ export class FrameReader {
   }
 
   /** Keeps a part of the chunk, of a frame of `size` bytes if that is known. */
-  #keep(chunk: Buffer, start: number, end: number, size: number = Infinity): void {
+  #keep(chunk: Buffer, start: number, end: number, size = Infinity): void {
     const have = this.#have + end - start
     if (have > this.#partial.length) {
       const larger = Buffer.allocUnsafeSlow(Math.min(size, Math.max(FIRST, 2 * have)))

@@ -1,5 +1,6 @@
 // ConnectRequest and ConnectResponse: how a connection begins.
 import type { Auth } from './client-options.ts'
+import { malformed } from './jute-reader.ts'
 import type { JuteReader } from './jute-reader.ts'
 import { JuteWriter } from './jute-writer.ts'
 
@@ -8,6 +9,9 @@ export interface SessionIdentity {
   readonly id: bigint
   readonly password: Uint8Array
 }
+
+// All servers so far have passwords of 16 bytes.
+const MOST_PASSWORD = 256
 
 /** No session yet. */
 export const NEW_SESSION: SessionIdentity = { id: 0n, password: new Uint8Array(16) }
@@ -43,6 +47,7 @@ export function readGrant(frame: JuteReader): Grant {
   const timeout = frame.int()
   const id = frame.long()
   const password = frame.buffer() ?? new Uint8Array()
+  if (password.length > MOST_PASSWORD) throw malformed('a session password that is too long')
   const isReadOnly = frame.remaining > 0 && frame.bool()
   return { timeout, id, password, isReadOnly }
 }

@@ -1,8 +1,5 @@
 import type { Runtime, Timer } from './runtime.ts'
 
-// Long enough for the event loop to read what waits in the socket.
-const SECOND_LOOK = 20
-
 /**
  * Keeps a session alive that is idle, and notices when the server does not answer: a ping is sent when nothing was for a
  * third of the session timeout, and the connection given up when nothing came for two thirds (as in
@@ -15,8 +12,7 @@ export class Heartbeat {
   readonly #onSilence: () => void
   #sentAt: number
   #receivedAt: number
-  /** The silence may be ours: the event loop was busy, and answers wait in the socket. */
-  #suspects = false
+  #due = 0
   #timer: Timer | undefined
 
   /** @param timeout - the session timeout, in milliseconds */
@@ -35,7 +31,6 @@ export class Heartbeat {
 
   received(now: number): void {
     this.#receivedAt = now
-    this.#suspects = false
   }
 
   stop(): void {
@@ -43,11 +38,13 @@ export class Heartbeat {
   }
 
   #wait(): void {
-    const due = Math.min(
-      this.#sentAt + this.#timeout / 3,
-      this.#receivedAt + (this.#timeout * 2) / 3,
-    )
-    const wait = this.#suspects ? SECOND_LOOK : Math.max(1, due - this.#runtime.now())
+    const nextPing = this.#sentAt + this.#timeout / 3
+    this.#sleepUntil(Math.min(nextPing, this.#receivedAt + (this.#timeout * 2) / 3))
+  }
+
+  #sleepUntil(due: number): void {
+    this.#due = due
+    const wait = Math.max(1, due - this.#runtime.now())
     this.#timer = this.#runtime.setTimer(() => {
       this.#look()
     }, wait)
@@ -55,17 +52,14 @@ export class Heartbeat {
 
   #look(): void {
     const now = this.#runtime.now()
-    if (now - this.#receivedAt >= (this.#timeout * 2) / 3) {
-      if (this.#suspects) {
-        this.#onSilence()
-        return
-      }
-      this.#suspects = true
-    }
     if (now - this.#sentAt >= this.#timeout / 3) {
       this.#sentAt = now
       this.#ping()
     }
-    this.#wait()
+    const grace = this.#timeout / 10
+    if (now - this.#receivedAt < (this.#timeout * 2) / 3) this.#wait()
+    // The event loop was busy: answers may wait in the socket, which is read after this.
+    else if (now - this.#due > grace) this.#sleepUntil(now + grace)
+    else this.#onSilence()
   }
 }

@@ -17,6 +17,7 @@ export class JuteWriter {
   #frame = 0
   #at = 0
   #chunks: Buffer[] = []
+  #chunked = 0
 
   /** Frames are of `limit` bytes at most, their length not counted. */
   constructor(limit: number) {
@@ -41,7 +42,7 @@ export class JuteWriter {
   /** Puts a frame behind the others that was written elsewhere. */
   append(frame: Buffer): void {
     this.#flushSlab()
-    this.#chunks.push(frame)
+    this.#push(frame)
   }
 
   /** All complete frames that were not taken yet. */
@@ -49,7 +50,13 @@ export class JuteWriter {
     this.#flushSlab()
     const chunks = this.#chunks
     this.#chunks = []
+    this.#chunked = 0
     return chunks
+  }
+
+  /** How many bytes of complete frames were not taken yet. */
+  get size(): number {
+    return this.#chunked + this.#frame - this.#taken
   }
 
   bool(value: boolean): void {
@@ -105,8 +112,13 @@ export class JuteWriter {
 
   #flushSlab(): void {
     if (this.#taken === this.#frame) return
-    this.#chunks.push(this.#slab.subarray(this.#taken, this.#frame))
+    this.#push(this.#slab.subarray(this.#taken, this.#frame))
     this.#taken = this.#frame
+  }
+
+  #push(chunk: Buffer): void {
+    this.#chunks.push(chunk)
+    this.#chunked += chunk.length
   }
 }
 

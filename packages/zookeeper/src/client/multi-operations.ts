@@ -59,10 +59,10 @@ function readWrite(reader: JuteReader, write: MultiOperation, paths: Paths): Mul
   }
 }
 
-const OPCODES = { set: set.opcode, delete: remove.opcode, check: check.opcode } as const
+const OPS = { set: set.opcode, delete: remove.opcode, check: check.opcode } as const
 
 const opcodeOf = (write: MultiOperation): number =>
-  write.type === 'create' ? creationOf(write).opcode : OPCODES[write.type]
+  write.type === 'create' ? creationOf(write).opcode : OPS[write.type]
 
 interface Writes extends Target {
   readonly writes: readonly MultiOperation[]
@@ -104,6 +104,7 @@ function failure(writes: readonly MultiOperation[], errors: readonly number[]): 
   )
   const { type, path } = write
   return new ZooKeeperError(code, `operation ${failedIndex}, ${type} ${path}: ${code}`, {
+    operation: 'multi',
     path,
     failedIndex,
     codes,

@@ -227,7 +227,7 @@ export const closeSession: Operation<Target, void> = {
 }
 
 /** ZooDefs.OpCode.createSession: what a connection begins with. */
-export const CREATE_SESSION: number = -10
+export const CREATE_SESSION = -10
 
 /** Is answered when there is a session, and never sent. */
 export const connect: Operation<Target, void> = {

@@ -13,7 +13,7 @@ export class Request {
   settled = false
   xid = 0
   /** When it was handed to the wire, or NaN. */
-  sentAt: number = NaN
+  sentAt: number = Number.NaN
   /** What is to be sent as soon as that is possible. */
   frame: Buffer | undefined
   /** The watch that it asks for. */

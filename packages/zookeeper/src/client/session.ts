@@ -96,7 +96,7 @@ export class Session implements ConnectionOwner {
   /** Proves an identity from now on. */
   addAuth(auth: Auth): void {
     this.#auths.push(auth)
-    if (this.#state === 'connected') this.#prove([auth])
+    if (this.#granted) this.#prove([auth])
   }
 
   close(): Promise<void> {
@@ -119,8 +119,8 @@ export class Session implements ConnectionOwner {
       this.#take(readGrant(frame))
       return
     }
-    this.#redial.succeeded()
     this.pipeline.receive(frame)
+    this.#redial.succeeded()
   }
 
   onDrain(): void {
@@ -134,8 +134,8 @@ export class Session implements ConnectionOwner {
       this.#state = 'connecting'
       this.#emit({ type: 'disconnected', cause })
     }
-    this.#redial.failed()
     if (this.identity.id === NEW_SESSION.id || this.#redial.allFailed) this.#finishClosing?.()
+    this.#redial.failed()
   }
 
   #dial(): void {
@@ -235,8 +235,12 @@ export class Session implements ConnectionOwner {
   }
 
   #open(connection: Connection, isResumed: boolean): void {
-    for (const packet of watchPackets(this.watches, this.paths, this.pipeline.zxid.latest)) {
-      this.pipeline.control(SET_WATCHES, packet.opcode, packet.encode, (error) => {
+    for (const { opcode, encode } of watchPackets(
+      this.watches,
+      this.paths,
+      this.pipeline.zxid.latest,
+    )) {
+      this.pipeline.control(SET_WATCHES, opcode, encode, (error) => {
         if (error === 0) return
         const why = `${connection.host.name}: the watches were refused with ${error}`
         connection.break(new ZooKeeperError('CONNECTION_LOSS', why))

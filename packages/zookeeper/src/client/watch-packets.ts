@@ -28,7 +28,7 @@ export function readWatchEvent(
 /** One SetWatches or SetWatches2. */
 export interface WatchPacket {
   readonly opcode: number
-  encode(writer: JuteWriter): void
+  readonly encode: (writer: JuteWriter) => void
 }
 
 const SIMPLE: readonly WatchKind[] = ['data', 'exist', 'child']

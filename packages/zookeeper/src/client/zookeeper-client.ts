@@ -10,7 +10,6 @@ import { Session } from './session.ts'
 import type { ClientState, StateListener } from './state-event.ts'
 import type { WatchListener, WatchMode } from './watch-event.ts'
 import { isZooKeeperError } from './zookeeper-error.ts'
-import type { ZooKeeperError } from './zookeeper-error.ts'
 
 /**
  * One ZooKeeper session over one connection at a time. Calls are pipelined: the server carries them out, and answers, in the
@@ -204,7 +203,7 @@ export class ZooKeeperClient {
           const node = type === 'get' ? await this.get(path, call) : await this.children(path, call)
           return node && ({ type, ...node } as ReadResult)
         } catch (error) {
-          if (isZooKeeperError(error, 'NO_AUTH')) return error as ZooKeeperError
+          if (isZooKeeperError(error, 'NO_AUTH')) return error
           throw error
         }
       }),

@@ -68,7 +68,7 @@ const SERVER_CODES = {
 } as const
 
 /** The server's number for `NO_NODE`. */
-export const NO_NODE: number = -101
+export const NO_NODE = -101
 
 /** What the server's number means. */
 export function codeOf(number: number): ZooKeeperErrorCode {
