@@ -1,0 +1,60 @@
+import type { Connection } from './connection.ts'
+import type { Heartbeat } from './heartbeat.ts'
+import { JuteWriter } from './jute-writer.ts'
+import type { Runtime } from './runtime.ts'
+
+// How many bytes may wait in the process for a slow connection before requests are held back.
+const ENOUGH = 1 << 18
+
+/** What is on its way to the socket: all that is written during one turn of the event loop goes out in one piece. */
+export class Outbox {
+  readonly writer: JuteWriter
+  readonly #runtime: Runtime
+  readonly #onSent: () => void
+  #connection: Connection | undefined
+  #heartbeat: Heartbeat | undefined
+  #isFlushing = false
+  #sendingAt = 0
+  readonly #flush = (): void => {
+    this.#isFlushing = false
+    const chunks = this.writer.take()
+    if (this.#connection === undefined) return
+    this.#connection.write(chunks)
+    this.#onSent()
+  }
+
+  /** `onSent` is called when the socket has got what was written, and more may be. */
+  constructor(runtime: Runtime, maxRequest: number, onSent: () => void) {
+    this.#runtime = runtime
+    this.writer = new JuteWriter(maxRequest)
+    this.#onSent = onSent
+  }
+
+  /** Whether so much waits for the network that more would not get there sooner. */
+  get isFull(): boolean {
+    return this.writer.size + (this.#connection?.backlog ?? 0) > ENOUGH
+  }
+
+  attach(connection: Connection, heartbeat: Heartbeat): void {
+    this.#connection = connection
+    this.#heartbeat = heartbeat
+  }
+
+  /** The connection is gone, and what was written with it. */
+  detach(): void {
+    this.#connection = undefined
+    this.#heartbeat = undefined
+    this.writer.take()
+  }
+
+  /** To be called after each frame. Says when this turn's sending began, which is not later than when the frame is sent. */
+  written(): number {
+    if (!this.#isFlushing) {
+      this.#isFlushing = true
+      this.#sendingAt = this.#runtime.now()
+      this.#heartbeat?.sent(this.#sendingAt)
+      process.nextTick(this.#flush)
+    }
+    return this.#sendingAt
+  }
+}
