@@ -3,6 +3,7 @@ import type { Auth } from './client-options.ts'
 import { malformed } from './jute-reader.ts'
 import type { JuteReader } from './jute-reader.ts'
 import { JuteWriter } from './jute-writer.ts'
+import { ZooKeeperError } from './zookeeper-error.ts'
 
 export interface SessionIdentity {
   /** 0 asks for a new session. */
@@ -15,6 +16,12 @@ const MOST_PASSWORD = 256
 
 /** No session yet. */
 export const NEW_SESSION: SessionIdentity = { id: 0n, password: new Uint8Array(16) }
+
+/** Refuses what no server can have granted. */
+export function checkIdentity(identity: SessionIdentity): SessionIdentity {
+  if (identity.password.length <= MOST_PASSWORD) return identity
+  throw new ZooKeeperError('BAD_ARGUMENTS', 'the session password is too long')
+}
 
 /** What a server grants. */
 export interface Grant extends SessionIdentity {

@@ -41,7 +41,7 @@ function parseHost(server: string): Host {
   if (host === undefined || port < 1 || port > 65_535) {
     throw new ZooKeeperError('BAD_ARGUMENTS', `'${server}' is not host, host:port or [ipv6]:port`)
   }
-  return { host, port, name: server }
+  return { host, port, name: `${bracketed === undefined ? host : `[${host}]`}:${port}` }
 }
 
 function shuffled<T>(items: readonly T[], runtime: Runtime): T[] {

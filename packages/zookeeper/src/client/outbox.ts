@@ -1,25 +1,35 @@
-import type { Connection } from './connection.ts'
-import type { Heartbeat } from './heartbeat.ts'
 import { JuteWriter } from './jute-writer.ts'
 import type { Runtime } from './runtime.ts'
 
 // How many bytes may wait in the process for a slow connection before requests are held back.
 const ENOUGH = 1 << 18
 
+/** Where what is sent goes to. */
+export interface Wire {
+  /** How many bytes wait for the network. */
+  readonly backlog: number
+  write(chunks: readonly Buffer[]): void
+}
+
+/** Who wants to know when something was sent. */
+export interface SendListener {
+  sent(now: number): void
+}
+
 /** What is on its way to the socket: all that is written during one turn of the event loop goes out in one piece. */
 export class Outbox {
   readonly writer: JuteWriter
   readonly #runtime: Runtime
   readonly #onSent: () => void
-  #connection: Connection | undefined
-  #heartbeat: Heartbeat | undefined
+  #wire: Wire | undefined
+  #listener: SendListener | undefined
   #isFlushing = false
   #sendingAt = 0
   readonly #flush = (): void => {
     this.#isFlushing = false
     const chunks = this.writer.take()
-    if (this.#connection === undefined) return
-    this.#connection.write(chunks)
+    if (this.#wire === undefined) return
+    this.#wire.write(chunks)
     this.#onSent()
   }
 
@@ -32,18 +42,18 @@ export class Outbox {
 
   /** Whether so much waits for the network that more would not get there sooner. */
   get isFull(): boolean {
-    return this.writer.size + (this.#connection?.backlog ?? 0) > ENOUGH
+    return this.writer.size + (this.#wire?.backlog ?? 0) > ENOUGH
   }
 
-  attach(connection: Connection, heartbeat: Heartbeat): void {
-    this.#connection = connection
-    this.#heartbeat = heartbeat
+  attach(wire: Wire, listener: SendListener): void {
+    this.#wire = wire
+    this.#listener = listener
   }
 
   /** The connection is gone, and what was written with it. */
   detach(): void {
-    this.#connection = undefined
-    this.#heartbeat = undefined
+    this.#wire = undefined
+    this.#listener = undefined
     this.writer.take()
   }
 
@@ -52,7 +62,7 @@ export class Outbox {
     if (!this.#isFlushing) {
       this.#isFlushing = true
       this.#sendingAt = this.#runtime.now()
-      this.#heartbeat?.sent(this.#sendingAt)
+      this.#listener?.sent(this.#sendingAt)
       process.nextTick(this.#flush)
     }
     return this.#sendingAt

@@ -1,16 +1,15 @@
 import type { Call } from './call.ts'
-import type { Connection } from './connection.ts'
 import { ControlPackets } from './control-packets.ts'
 import type { ControlXid } from './control-packets.ts'
 import { DeadlineTimer } from './deadline-timer.ts'
 import { Fifo } from './fifo.ts'
-import type { Heartbeat } from './heartbeat.ts'
 import { malformed } from './jute-reader.ts'
 import type { JuteReader } from './jute-reader.ts'
 import { JuteWriter } from './jute-writer.ts'
 import type { Operation, Target } from './operation.ts'
 import { CREATE_SESSION } from './operations.ts'
 import { Outbox } from './outbox.ts'
+import type { SendListener, Wire } from './outbox.ts'
 import type { Paths } from './paths.ts'
 import { Request } from './request.ts'
 import type { Runtime } from './runtime.ts'
@@ -84,8 +83,8 @@ export class Pipeline {
   }
 
   /** A session was granted on this connection, for which it was asked at `askedAt`: control packets can be sent. */
-  attach(connection: Connection, heartbeat: Heartbeat, askedAt: number): void {
-    this.#outbox.attach(connection, heartbeat)
+  attach(wire: Wire, listener: SendListener, askedAt: number): void {
+    this.#outbox.attach(wire, listener)
     this.#answered(askedAt)
   }
 

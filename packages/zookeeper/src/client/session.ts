@@ -3,7 +3,7 @@ import type { Auth, ClientOptions } from './client-options.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionOwner } from './connection.ts'
 import { AUTH, PING, SET_WATCHES } from './control-packets.ts'
-import { connectRequest, NEW_SESSION, readGrant, writeAuth } from './handshake.ts'
+import { checkIdentity, connectRequest, NEW_SESSION, readGrant, writeAuth } from './handshake.ts'
 import type { Grant, SessionIdentity } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { Hosts, shufflingLookup } from './hosts.ts'
@@ -66,7 +66,7 @@ export class Session implements ConnectionOwner {
       this.#dial()
     })
     this.#auths = [...(options.auth ?? [])]
-    this.identity = options.session ?? NEW_SESSION
+    this.identity = checkIdentity(options.session ?? NEW_SESSION)
     this.paths = new Paths(options.chroot)
     const { paths, watches } = this
     this.pipeline = new Pipeline({ runtime, paths, watches, maxRequest })

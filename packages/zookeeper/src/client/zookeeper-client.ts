@@ -18,7 +18,7 @@ import { isZooKeeperError } from './zookeeper-error.ts'
  *
  * Reads of a node that does not exist resolve to `null`. A `version` that is not given, or -1, is any.
  */
-export class ZooKeeperClient {
+export class ZooKeeperClient implements AsyncDisposable {
   readonly #session: Session
   /** Whether the server that the client is connected to knows multiRead, as far as is known. */
   #readsMany = true
@@ -76,6 +76,10 @@ export class ZooKeeperClient {
   /** Ends the session on the server if that is possible within `closeTimeout`; resolves then at the latest. */
   close(): Promise<void> {
     return this.#session.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
   }
 
   create(
