@@ -59,10 +59,14 @@ function readWrite(reader: JuteReader, write: MultiOperation, paths: Paths): Mul
   }
 }
 
-const OPS = { set: set.opcode, delete: remove.opcode, check: check.opcode } as const
+const OPCODES = { set: set.opcode, delete: remove.opcode, check: check.opcode } as const
 
 const opcodeOf = (write: MultiOperation): number =>
-  write.type === 'create' ? creationOf(write).opcode : OPS[write.type]
+  write.type === 'create' ? creationOf(write).opcode : OPCODES[write.type]
+
+/** The result's type. All kinds of creation have one (org.apache.zookeeper.OpResult.CreateResult). */
+const resultOf = (write: MultiOperation): number =>
+  write.type === 'create' ? creationOf({}).opcode : OPCODES[write.type]
 
 interface Writes extends Target {
   readonly writes: readonly MultiOperation[]
@@ -80,7 +84,7 @@ export const multi: Operation<Writes, MultiResult[]> = {
     const results: MultiResult[] = []
     const errors: number[] = []
     for (const write of writes) {
-      const error = readHeader(reader, opcodeOf(write))
+      const error = readHeader(reader, resultOf(write))
       if (error === undefined) results.push(readWrite(reader, write, paths))
       else errors.push(error)
     }
