@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
 import { systemRuntime } from '@libkv/core'
 import { ZooKeeperClient } from '../../src/client/index.ts'
 import type {
@@ -73,4 +76,20 @@ export function seeded(seed: number): () => number {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
+}
+
+/** Runs a program that has `ZooKeeperClient` and `runtime` in a process of its own. */
+export async function run(program: string): Promise<{ code: number | null; output: string }> {
+  const imports = `
+    const { ZooKeeperClient } = await import('./packages/zookeeper/src/client/index.ts')
+    const { systemRuntime: runtime } = await import('./packages/core/src/runtime.ts')`
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', '--input-type=module', '-e', `${imports}\n${program}`],
+    { cwd: join(__dirname, '../../../..'), stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  let output = ''
+  child.stdout.on('data', (chunk) => (output += String(chunk)))
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, output }
 }
