@@ -27,6 +27,9 @@ const escapedLikeOwn = /^%25(?=(?:25)*libkv)/
 const likeServersOwn = /^%(?=(?:25)*7Aookeeper(?:\/|$))/
 const escapedLikeServersOwn = /^%25(?=(?:25)*7Aookeeper$)/
 
+/** Whether a node in the root is the directory of the servers, or of the guards. */
+export const isServersOrOwn = (name: string): boolean => name === SERVERS_OWN || name === OWN
+
 /** The path of a key's node. */
 export function pathOf(key: string): string {
   if (plain.test(key) && !key.startsWith(SERVERS_OWN)) return `/${key}`

@@ -43,7 +43,7 @@ const isSegment = (name: string): boolean =>
   // eslint-disable-next-line no-control-regex -- no key has them
   !/[\u0000-\u001f\u007f-\u009f/]/.test(name) &&
   !['', '.', '..'].includes(name) &&
-  name.isWellFormed()
+  !/\p{Cs}/u.test(name)
 const segment = fc
   .array(pieces, { minLength: 1, maxLength: 5 })
   .map((parts) => parts.join(''))
