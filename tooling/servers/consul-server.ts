@@ -2,6 +2,7 @@ import { serverTlsFiles } from './certificates.ts'
 import { httpRequest } from './http-request.ts'
 import type { HttpAnswer } from './http-request.ts'
 import type { Access, ConsulCredentials, Launch, Member, Plan, Recipe } from './recipe.ts'
+import { waitFor } from './wait-for.ts'
 
 interface AgentSelf {
   readonly Config: { readonly Version: string }
@@ -93,11 +94,10 @@ async function isReady(member: Member, access: ConsulAccess): Promise<boolean> {
 }
 
 async function protect(endpoint: string): Promise<ConsulCredentials> {
-  const { SecretID: managementToken } = await ask<{ SecretID: string }>(
-    endpoint,
-    'acl/bootstrap',
-    {},
-    'PUT',
+  // Consul 1.8 begins in the legacy mode of its access control, until it has seen that all servers know the new one.
+  const { SecretID: managementToken } = await waitFor(
+    () => ask<{ SecretID: string }>(endpoint, 'acl/bootstrap', {}, 'PUT'),
+    { what: 'an access control that can be set up', timeout: 30_000 },
   )
   const access: ConsulAccess = { credentials: { managementToken, token: '' } }
   const { ID } = await ask<{ ID: string }>(endpoint, 'acl/policy', access, 'PUT', {

@@ -24,6 +24,7 @@ export class RequestCounter implements AsyncDisposable {
   readonly #http2: Http2Server
   readonly #grpc: GrpcForwarder
   readonly #sockets = new Set<Socket>()
+  readonly #toLose = new Set<string>()
 
   private constructor(target: string) {
     this.#target = target
@@ -59,11 +60,12 @@ export class RequestCounter implements AsyncDisposable {
   }
 
   /**
-   * Loses the answer to the next gRPC request with this path: the server carries it out, and the client sees its connection close
-   * instead of the answer.
+   * Loses the answer to the next request that is counted under `key`: the server carries it out, and the client sees its
+   * connection close instead of the answer.
    */
-  loseNextAnswer(path: string): void {
-    this.#grpc.loseNextAnswer(path)
+  loseNextAnswer(key: string): void {
+    if (key.startsWith('/')) this.#grpc.loseNextAnswer(key)
+    else this.#toLose.add(key)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -100,10 +102,16 @@ export class RequestCounter implements AsyncDisposable {
   #forward(incoming: IncomingMessage, outgoing: ServerResponse): void {
     const { method = 'GET', url = '/', headers } = incoming
     const { hostname, port, pathname } = new URL(url, this.#target)
-    this.#count(`${method} ${pathname}`)
+    const key = `${method} ${pathname}`
+    const loses = this.#toLose.delete(key)
+    this.#count(key)
     const upstream = request(
       { hostname, port, method, path: url, headers, agent: false },
       (answer) => {
+        if (loses) {
+          incoming.socket.destroy()
+          return
+        }
         outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders)
         answer.pipe(outgoing)
         answer.on('error', () => outgoing.destroy())

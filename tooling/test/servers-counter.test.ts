@@ -141,6 +141,19 @@ describe('a request counter', () => {
     }
     expect(Object.fromEntries(counter.counts)).toEqual({ 'PUT /v1/kv/a': 2, 'GET /v1/kv/a': 1 })
     expect(counter.total).toBe(3)
+
+    counter.loseNextAnswer('GET /v1/kv/lost')
+    const ask = async (path: string): Promise<number | undefined> => {
+      const [answer] = (await once(request(`${counter.endpoint}${path}`).end(), 'response')) as [
+        IncomingMessage,
+      ]
+      answer.resume()
+      return answer.statusCode
+    }
+    expect(await ask('/v1/kv/other')).toBe(200)
+    await expect(ask('/v1/kv/lost')).rejects.toThrow('socket hang up')
+    expect(await ask('/v1/kv/lost')).toBe(200)
+    expect(counter.count('GET /v1/kv/lost')).toBe(2)
     server.close()
   })
 })

@@ -1,54 +1,24 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { put } from '@libkv/core'
-import type { Store } from '@libkv/core'
-import { etcd } from '@libkv/etcd'
 import { Etcd3 } from 'etcd3'
-import { FaultProxy, startServers, waitFor } from '../../../tooling/servers/index.ts'
-import type { ServerNode, Servers } from '../../../tooling/servers/index.ts'
-import { Follower, Writer } from './support.ts'
+import { Follower } from '../../../tooling/backend-cases/follower.ts'
+import { proxiedStore } from '../../../tooling/backend-cases/proxied-store.ts'
+import { watchFaultCases } from '../../../tooling/backend-cases/watch-faults.ts'
+import { waitFor } from '../../../tooling/servers/index.ts'
+import { etcdUnderTest } from './etcd-under-test.ts'
 
 /** `created: true` as it stands in a response of etcd: field 3 of WatchResponse. */
 const CREATED = Buffer.from([0x18, 0x01])
 
-/** Each of these ends, silences or robs etcd3's own watcher: see the control cases at the end. */
+/** Each of these ends, silences or robs etcd3's own watcher: see the control case at the end. */
 describe('a watch on etcd', () => {
-  let servers: Servers<'etcd'>
-  let proxy: FaultProxy
-  let kv: Store
-  let direct: Store
-  let dir: string
-  let count = 0
+  const proxied = proxiedStore(etcdUnderTest)
 
-  beforeAll(async () => {
-    servers = await startServers('etcd')
-    proxy = await FaultProxy.to(servers.endpoints[0] ?? '')
-  })
-  beforeEach(async () => {
-    dir = `case-${String(++count)}`
-    kv = etcd([proxy.endpoint], { connectionTimeout: 1_000 })
-    direct = etcd(servers.endpoints)
-    await kv.ready()
-  })
-  afterEach(async () => {
-    proxy.pass()
-    proxy.onUpstreamData = undefined
-    await proxy.up()
-    await kv.close()
-    await direct.close()
-  })
-  afterAll(async () => {
-    await proxy[Symbol.asyncDispose]()
-    await servers[Symbol.asyncDispose]()
-  })
-
-  function server(): ServerNode {
-    const [node] = servers.nodes
-    if (node === undefined) throw new Error('there is no server')
-    return node
-  }
+  watchFaultCases(proxied)
 
   /** Cuts the connection right after the server said that a watch is created; the events follow up to 100 ms later. */
   function cutAfterCreation(times: number): { readonly cuts: number } {
+    const { proxy } = proxied
     const state = { cuts: 0 }
     proxy.onUpstreamData = (chunk) => {
       if (state.cuts < times && chunk.includes(CREATED)) {
@@ -62,51 +32,8 @@ describe('a watch on etcd', () => {
     return state
   }
 
-  /** Follows while `fault` happens, and sees that nothing is missing and nothing came twice. */
-  async function survives(fault: () => Promise<void>): Promise<void> {
-    const follower = await new Follower(kv, dir).started()
-    const writer = new Writer(direct, dir)
-    await waitFor(() => writer.written.length > 50, { what: 'some writes' })
-    await fault()
-    const before = writer.written.length
-    await waitFor(() => writer.written.length > before + 50, {
-      what: 'more writes',
-      timeout: 30_000,
-    })
-    await follower.has(await writer.stop())
-    expect(follower.violations).toEqual([])
-    await follower.stop()
-  }
-
-  it('loses nothing when the server is killed and started again', async () => {
-    await survives(() => server().restart())
-  })
-
-  it('loses nothing when the connection is reset again and again', async () => {
-    await survives(async () => {
-      for (let i = 0; i < 5; i++) {
-        const accepted = proxy.stats.accepted
-        proxy.cut()
-        await waitFor(() => proxy.stats.accepted > accepted, { what: 'a new connection' })
-      }
-    })
-  })
-
-  it('loses nothing when the server is frozen for a while', async () => {
-    const follower = await new Follower(kv, dir).started()
-    await direct.put(`${dir}/before`, '')
-    await server().freeze()
-    const late = direct.put(`${dir}/during`, '', { timeout: 30_000 })
-    // Longer than any answer takes: the connection itself survives.
-    await expect(direct.get('any', { timeout: 2_000 })).rejects.toMatchObject({ code: 'TIMEOUT' })
-    await server().resume()
-    await late
-    await follower.has([`${dir}/before`, `${dir}/during`])
-    expect(follower.violations).toEqual([])
-    await follower.stop()
-  })
-
   it('loses nothing when the connection dies just after the watch was created', async () => {
+    const { kv, direct, dir, proxy } = proxied
     const follower = await new Follower(kv, dir).started()
     const keys = Array.from({ length: 100 }, (_, i) => `${dir}/${String(i)}`)
     await proxy.down()
@@ -120,6 +47,7 @@ describe('a watch on etcd', () => {
   })
 
   it('loses nothing of 20,000 revisions behind, cut in the middle of them', async () => {
+    const { kv, direct, dir, proxy } = proxied
     const follower = await new Follower(kv, dir).started()
     proxy.blackhole()
     const keys = Array.from({ length: 20_000 }, (_, i) => `${dir}/${String(i)}`)
@@ -142,6 +70,7 @@ describe('a watch on etcd', () => {
   }, 120_000)
 
   it('reads again when its history was compacted while it was away', async () => {
+    const { kv, direct, dir, proxy, servers } = proxied
     await direct.put(`${dir}/goes`, '')
     await direct.put(`${dir}/stays`, '')
     const follower = await new Follower(kv, dir).started()
@@ -160,37 +89,8 @@ describe('a watch on etcd', () => {
     await follower.stop()
   })
 
-  it('notices a silent partition and goes on after it', async () => {
-    const follower = await new Follower(kv, dir).started()
-    proxy.blackhole()
-    await direct.put(`${dir}/during`, '')
-    // The old connection stays dead: only keep-alive can tell, and a new one has to be made.
-    const accepted = proxy.stats.accepted
-    const stale = proxy.stats.open
-    await waitFor(() => proxy.stats.accepted > accepted, {
-      what: 'the client to give the silent connection up',
-      timeout: 20_000,
-    })
-    expect(stale).toBeGreaterThan(0)
-    proxy.pass()
-    await follower.has([`${dir}/during`])
-    expect(follower.violations).toEqual([])
-    await follower.stop()
-  }, 40_000)
-
-  it('delivers a backlog of more than 4 MiB', async () => {
-    const follower = await new Follower(kv, dir).started()
-    proxy.blackhole()
-    const keys = Array.from({ length: 24 }, (_, i) => `${dir}/${String(i)}`)
-    for (const key of keys) await direct.put(key, Buffer.alloc(400_000, key))
-    proxy.cut()
-    proxy.pass()
-    await follower.has(keys)
-    expect(follower.state?.every(({ value }) => value.length === 400_000)).toBe(true)
-    await follower.stop()
-  })
-
   it('delivers a transaction of many keys at once, also when it is larger than 1 MiB', async () => {
+    const { kv, direct, dir } = proxied
     const follower = await new Follower(kv, dir).started()
     const puts = Array.from({ length: 3 }, (_, i) =>
       put(`${dir}/${String(i)}`, Buffer.alloc(450_000)),
@@ -201,18 +101,8 @@ describe('a watch on etcd', () => {
     await follower.stop()
   })
 
-  it('shows the truth after the server lost its data', async () => {
-    await direct.put(`${dir}/old`, '')
-    const follower = await new Follower(kv, dir).started()
-    await server().kill()
-    await server().wipe()
-    await server().start()
-    await waitFor(() => direct.put(`${dir}/new`, ''), { what: 'a write to the new server' })
-    await follower.has([`${dir}/new`])
-    await follower.stop()
-  })
-
   it('holds 500 watches on one connection, and lets go of all', async () => {
+    const { kv, direct, dir, proxy } = proxied
     const open = proxy.stats.open
     const followers = Array.from(
       { length: 500 },
@@ -229,6 +119,7 @@ describe('a watch on etcd', () => {
 
   describe("with etcd3's own watcher, for comparison,", () => {
     it('loses what was written when the connection dies just after the creation', async () => {
+      const { direct, dir, proxy } = proxied
       const raw = new Etcd3({ hosts: [proxy.endpoint] })
       const seen: string[] = []
       const watcher = await raw.watch().prefix(`${dir}/`).create()

@@ -1,3 +1,4 @@
-import { conformanceOn } from '../conformance-on.ts'
+import { conformanceOn } from '../../../../tooling/backend-cases/conformance-on.ts'
+import { consulUnderTest } from '../consul-under-test.ts'
 
-conformanceOn({ nodes: 1, security: 'tls' })
+conformanceOn(consulUnderTest, { nodes: 1, security: 'tls' })

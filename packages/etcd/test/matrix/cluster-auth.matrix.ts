@@ -1,3 +1,4 @@
-import { conformanceOn } from '../conformance-on.ts'
+import { conformanceOn } from '../../../../tooling/backend-cases/conformance-on.ts'
+import { etcdUnderTest } from '../etcd-under-test.ts'
 
-conformanceOn({ nodes: 3, security: 'auth' })
+conformanceOn(etcdUnderTest, { nodes: 3, security: 'auth' })

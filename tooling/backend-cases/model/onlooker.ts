@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { compareKeys } from '@libkv/core'
 import type { KVPair, Store, TreeSnapshot } from '@libkv/core'
-import { iterate } from '../iterate.ts'
 
 const PATIENCE = 10_000
 
 /** Follows a whole store by its changes alone, and holds each snapshot against what they add up to. */
-export class Follower {
+export class Onlooker {
   readonly #states: AsyncIterator<TreeSnapshot, undefined>
   readonly #tree = new Map<string, KVPair>()
   #revision = -1n
@@ -14,7 +13,10 @@ export class Follower {
   #onState: (() => void) | undefined
 
   constructor(kv: Store) {
-    this.#states = iterate(kv.watchTree(''))
+    this.#states = kv.watchTree('')[Symbol.asyncIterator]() as AsyncIterator<
+      TreeSnapshot,
+      undefined
+    >
   }
 
   /** Waits for the first state; an eager reader then takes each one as it comes, another one takes the last. */

@@ -49,7 +49,7 @@ export async function modelTest(
   const property = fc.asyncProperty(program, fc.boolean(), async (calls, isEager) => {
     const subject = new Subject(await open())
     try {
-      await subject.follower.begin(isEager)
+      await subject.onlooker.begin(isEager)
       const model = new Model()
       await fc.asyncModelRun(() => ({ model, real: subject }), calls)
       const pairs = await subject.kv.list('')
@@ -60,9 +60,9 @@ export async function modelTest(
       )
       assert.equal(pairs.length, expected.length)
       for (const [i, pair] of pairs.entries()) subject.same(pair, expected[i] ?? null)
-      await subject.follower.arrive(pairs)
+      await subject.onlooker.arrive(pairs)
     } finally {
-      subject.follower.end()
+      subject.onlooker.end()
       await subject.kv.deleteTree('').catch(() => undefined)
       await subject.kv.close()
     }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { KVPair, Store } from '@libkv/core'
-import { Follower } from './follower.ts'
+import { Onlooker } from './onlooker.ts'
 import { ModelStore } from './model-store.ts'
 import type { ModelPair } from './model-store.ts'
 
@@ -15,14 +15,14 @@ export class Model {
 export class Subject {
   readonly kv: Store
   readonly pairs: KVPair[] = []
-  readonly follower: Follower
+  readonly onlooker: Onlooker
   /** What the store calls the writes of the model. */
   readonly #revisions = new Map<number, bigint>()
   #latest = 0n
 
   constructor(kv: Store) {
     this.kv = kv
-    this.follower = new Follower(kv)
+    this.onlooker = new Onlooker(kv)
   }
 
   /** Notes what the store calls a write, which must be later than all before. */

@@ -1,54 +1,5 @@
-import { etcd } from '@libkv/etcd'
-import type { EtcdOptions } from '@libkv/etcd'
 import type { KVPair, Store, TreeChange } from '@libkv/core'
-import { waitFor } from '../../../tooling/servers/index.ts'
-import type { Servers } from '../../../tooling/servers/index.ts'
-
-/** Options with which these servers let one in. */
-export function accessTo(servers: Servers): EtcdOptions {
-  const { tls, credentials } = servers as Servers<'etcd'>
-  return {
-    ...(tls && { tls: { ca: tls.ca, cert: tls.cert, key: tls.key } }),
-    ...(credentials && { username: credentials.username, password: credentials.password }),
-  }
-}
-
-/** A store on these servers. */
-export function open(servers: Servers, options: EtcdOptions = {}): Store {
-  return etcd(servers.endpoints, { ...accessTo(servers), ...options })
-}
-
-/** Writes keys one after the other in the background, and tries each until it is certainly there. */
-export class Writer {
-  readonly written: string[] = []
-  #stopped = false
-  readonly #done: Promise<void>
-
-  constructor(store: Store, directory: string) {
-    this.#done = this.#run(store, directory)
-  }
-
-  async #run(store: Store, directory: string): Promise<void> {
-    for (let i = 0; !this.#stopped; i++) {
-      const key = `${directory}/${String(i)}`
-      const put = (): Promise<KVPair> => store.put(key, String(i), { timeout: 2_000 })
-      // An ambiguous put is repeated: these keys do not mind.
-      while (
-        !(await put().then(
-          () => true,
-          () => false,
-        ))
-      );
-      this.written.push(key)
-    }
-  }
-
-  async stop(): Promise<readonly string[]> {
-    this.#stopped = true
-    await this.#done
-    return this.written
-  }
-}
+import { waitFor } from '../servers/index.ts'
 
 /** Follows a tree, and checks on the way what a watch promises: nothing twice, and revisions that never go back. */
 export class Follower {

@@ -1,0 +1,26 @@
+import { consul } from '@libkv/consul'
+import type { BackendUnderTest } from '../../../tooling/backend-cases/backend-under-test.ts'
+import { RequestCounter } from '../../../tooling/servers/index.ts'
+import type { Servers } from '../../../tooling/servers/index.ts'
+import { consulCapabilities } from '../src/consul-driver.ts'
+
+/** What the test servers have as their session_ttl_min, in milliseconds. */
+export const MINIMUM_TTL = 1_000
+
+/** Consul, as the cases that all backends share know it. */
+export const consulUnderTest: BackendUnderTest = {
+  backend: 'consul',
+  capabilities: consulCapabilities(MINIMUM_TTL),
+  openAt: (addresses, options) => consul(addresses, { minimumTtl: MINIMUM_TTL, ...options }),
+  accessTo(servers) {
+    const { tls, credentials } = servers as Servers<'consul'>
+    return {
+      ...(tls && { tls: { ca: tls.ca, cert: tls.cert, key: tls.key } }),
+      ...(credentials && { token: credentials.token }),
+    }
+  },
+  // It counts half of it as safe.
+  steadyTtl: 20_000,
+  countTo: (endpoint) => RequestCounter.to(endpoint),
+  waitsForQuorum: false,
+}
