@@ -16,7 +16,7 @@ function exchange<Q extends Target>(
   target: Q,
   write: (writer: JuteWriter) => void,
 ): Exchange {
-  return { operation: operation as unknown as Operation<Target, unknown>, target, write }
+  return { operation, target, write }
 }
 
 function stat(writer: JuteWriter): void {
