@@ -81,14 +81,14 @@ export class CommitPlan {
     return [...this.#conditions, ...changes, ...creations, ...this.#followUps, ...guards]
   }
 
-  /** One for each subject that is written. */
-  results(revision: bigint): WriteResult[] {
-    return this.#subjects
-      .filter(({ write }) => write !== undefined)
-      .map(({ isKey, birth, stat }) => ({
-        existed: isKey,
-        createRevision: isKey ? (birth ?? stat?.czxid ?? revision) : revision,
-      }))
+  /** One for each write, in their order. */
+  results(writes: readonly Write[], revision: bigint): WriteResult[] {
+    return writes.map((write) => {
+      const subject = this.#subjects.find((one) => one.write === write)
+      const { isKey = false, birth, stat } = subject ?? {}
+      const createRevision = isKey ? (birth ?? stat?.czxid ?? revision) : revision
+      return { existed: isKey, createRevision }
+    })
   }
 
   #add(subject: Subject): void {
@@ -231,10 +231,9 @@ export class CommitPlan {
   }
 }
 
-/** The revision that a transaction gave to all that it wrote; undefined where its results do not tell. */
+/** The revision that a transaction gave to all that it wrote; undefined where there was nothing to do. */
 export function revisionOf(results: readonly MultiResult[]): bigint | undefined {
-  for (const result of results) if ('stat' in result) return result.stat.mzxid
-  return undefined
+  return results[0]?.zxid
 }
 
 export function descendantsRefused(key: string): LibkvError {

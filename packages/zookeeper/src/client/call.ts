@@ -10,4 +10,6 @@ export interface Call {
   readonly settled?: boolean
   /** Called when the request is handed to the wire. */
   markSent?(): void
+  /** Called when the server has answered, with the last transaction that it had seen by then. */
+  answered?(zxid: bigint): void
 }

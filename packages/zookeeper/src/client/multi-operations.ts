@@ -10,6 +10,7 @@ import { readNodeData, readStat, readStrings } from './records.ts'
 import { codeOf, NO_NODE, ZooKeeperError } from './zookeeper-error.ts'
 import type { ZooKeeperErrorCode } from './zookeeper-error.ts'
 
+/** The type of a result that is an error. */
 const ERROR = -1
 
 function writeHeader(writer: JuteWriter, opcode: number, done = false): void {
@@ -18,14 +19,13 @@ function writeHeader(writer: JuteWriter, opcode: number, done = false): void {
   writer.int(-1)
 }
 
-/** Reads up to a result of this kind; or to the end of one that is an error, and says which. */
-function readHeader(reader: JuteReader, opcode: number): number | undefined {
+/** Reads what is before a result, and says of which type that is: an error, or one of those expected. */
+function readHeader(reader: JuteReader, ...expected: readonly number[]): number {
   const type = reader.int()
   const done = reader.bool()
   reader.int()
-  if (!done && type === ERROR) return reader.int()
-  if (done || type !== opcode) throw malformed(`a result of type ${type} in a multi`)
-  return undefined
+  if (!done && (type === ERROR || expected.includes(type))) return type
+  throw malformed(`a result of type ${type} in a multi`)
 }
 
 function readEnd(reader: JuteReader): void {
@@ -34,39 +34,54 @@ function readEnd(reader: JuteReader): void {
 }
 
 function writeWrite(writer: JuteWriter, write: MultiOperation, paths: Paths): void {
-  writeHeader(writer, opcodeOf(write))
   switch (write.type) {
     case 'create':
+      writeHeader(writer, creationOf(write).opcode)
       return creationOf(write).encode(writer, write, paths)
     case 'set':
+      writeHeader(writer, set.opcode)
       return set.encode(writer, write, paths)
     case 'delete':
+      writeHeader(writer, remove.opcode)
       return remove.encode(writer, write, paths)
     case 'check':
+      writeHeader(writer, check.opcode)
       return check.encode(writer, write, paths)
   }
 }
 
-function readWrite(reader: JuteReader, write: MultiOperation, paths: Paths): MultiResult {
-  switch (write.type) {
-    case 'create':
-      return { type: 'create', ...creationOf(write).decode(reader, write, paths) }
-    case 'set':
-      return { type: 'set', stat: readStat(reader) }
-    case 'delete':
-    case 'check':
-      return { type: write.type }
-  }
+// All kinds of creation have results of one type; the old one, which has no stat, comes of servers without ZOOKEEPER-4026.
+const CREATED = creationOf({}).opcode
+const CREATED_WITHOUT_STAT = 1
+
+/** The types that the result of a write can have. */
+const RESULTS: Readonly<Record<MultiOperation['type'], readonly number[]>> = {
+  create: [CREATED, CREATED_WITHOUT_STAT],
+  set: [set.opcode],
+  delete: [remove.opcode],
+  check: [check.opcode],
 }
 
-const OPCODES = { set: set.opcode, delete: remove.opcode, check: check.opcode } as const
-
-const opcodeOf = (write: MultiOperation): number =>
-  write.type === 'create' ? creationOf(write).opcode : OPCODES[write.type]
-
-/** The result's type. All kinds of creation have one (org.apache.zookeeper.OpResult.CreateResult). */
-const resultOf = (write: MultiOperation): number =>
-  write.type === 'create' ? creationOf({}).opcode : OPCODES[write.type]
+function readResult(
+  reader: JuteReader,
+  type: number,
+  write: MultiOperation,
+  paths: Paths,
+  zxid: bigint,
+): MultiResult {
+  switch (write.type) {
+    case 'create': {
+      const path = paths.inClient(reader.string())
+      if (type === CREATED_WITHOUT_STAT) return { type: 'create', zxid, path }
+      return { type: 'create', zxid, path, stat: readStat(reader) }
+    }
+    case 'set':
+      return { type: 'set', zxid, stat: readStat(reader) }
+    case 'delete':
+    case 'check':
+      return { type: write.type, zxid }
+  }
+}
 
 interface Writes extends Target {
   readonly writes: readonly MultiOperation[]
@@ -80,13 +95,13 @@ export const multi: Operation<Writes, MultiResult[]> = {
     for (const write of writes) writeWrite(writer, write, paths)
     writeHeader(writer, -1, true)
   },
-  decode(reader, { writes }, paths) {
+  decode(reader, { writes }, paths, { latest: zxid }) {
     const results: MultiResult[] = []
     const errors: number[] = []
     for (const write of writes) {
-      const error = readHeader(reader, resultOf(write))
-      if (error === undefined) results.push(readWrite(reader, write, paths))
-      else errors.push(error)
+      const type = readHeader(reader, ...RESULTS[write.type])
+      if (type === ERROR) errors.push(reader.int())
+      else results.push(readResult(reader, type, write, paths, zxid))
     }
     readEnd(reader)
     if (errors.length > 0) throw failure(writes, errors)
@@ -107,7 +122,7 @@ function failure(writes: readonly MultiOperation[], errors: readonly number[]): 
     each === 0 ? undefined : codeOf(each),
   )
   const { type, path } = write
-  return new ZooKeeperError(code, `operation ${failedIndex}, ${type} ${path}: ${code}`, {
+  return new ZooKeeperError(code, `multi: operation ${failedIndex}, ${type} ${path}: ${code}`, {
     operation: 'multi',
     path,
     failedIndex,
@@ -116,7 +131,7 @@ function failure(writes: readonly MultiOperation[], errors: readonly number[]): 
 }
 
 // GetChildrenRequest, whose answer has no stat.
-const getChildren = 8
+const GET_CHILDREN = 8
 
 interface Reads extends Target {
   readonly reads: readonly Read[]
@@ -127,23 +142,23 @@ export const multiRead: Operation<Reads, ReadResult[]> = {
   name: 'multiRead',
   encode(writer, { reads }, paths) {
     for (const { type, path } of reads) {
-      writeHeader(writer, type === 'get' ? get.opcode : getChildren)
+      writeHeader(writer, type === 'get' ? get.opcode : GET_CHILDREN)
       writer.string(paths.onServer(path))
       writer.bool(false)
     }
     writeHeader(writer, -1, true)
   },
   decode(reader, { reads }) {
-    const results = reads.map((read) => readResult(reader, read))
+    const results = reads.map((read) => readRead(reader, read))
     readEnd(reader)
     return results
   },
 }
 
-function readResult(reader: JuteReader, { type, path }: Read): ReadResult {
-  const error = readHeader(reader, type === 'get' ? get.opcode : getChildren)
-  if (error === NO_NODE) return null
-  if (error !== undefined) {
+function readRead(reader: JuteReader, { type, path }: Read): ReadResult {
+  if (readHeader(reader, type === 'get' ? get.opcode : GET_CHILDREN) === ERROR) {
+    const error = reader.int()
+    if (error === NO_NODE) return null
     const code = codeOf(error)
     return new ZooKeeperError(code, `${type} ${path}: ${code}`, { operation: type, path })
   }

@@ -1,4 +1,4 @@
-import type { Children, Created, CreateOptions, NodeData, Stat } from './node.ts'
+import type { Children, CreateOptions, NodeData, Stat } from './node.ts'
 import type { ZooKeeperError } from './zookeeper-error.ts'
 
 /** One of several writes that happen together or not at all. A `version` that is not given, or -1, is any. */
@@ -18,10 +18,19 @@ export type MultiOperation =
   | { readonly type: 'check'; readonly path: string; readonly version?: number | undefined }
 
 /** What became of one operation of a multi. */
-export type MultiResult =
-  | ({ readonly type: 'create' } & Created)
+export type MultiResult = {
+  /** The transaction, the same for all operations of the multi. */
+  readonly zxid: bigint
+} & (
+  | {
+      readonly type: 'create'
+      readonly path: string
+      /** Missing on servers before 3.8.2, except of containers and of nodes with a time to live. */
+      readonly stat?: Stat
+    }
   | { readonly type: 'set'; readonly stat: Stat }
   | { readonly type: 'delete' | 'check' }
+)
 
 /** One of several reads that share a request. */
 export interface Read {

@@ -3,6 +3,7 @@ import type { JuteWriter } from './jute-writer.ts'
 import type { Paths } from './paths.ts'
 import type { WatchListener } from './watch-event.ts'
 import type { WatchKind } from './watches.ts'
+import type { ZxidClock } from './zxid-clock.ts'
 
 /** What every request carries. */
 export interface Target {
@@ -26,5 +27,6 @@ export interface Operation<Q extends Target, A> {
   /** The same if there is no node. */
   readonly watchAbsent?: WatchKind
   encode(writer: JuteWriter, request: Q, paths: Paths): void
-  decode(reader: JuteReader, request: Q, paths: Paths): A
+  /** @param zxid - of the answer; for a write, its own */
+  decode(reader: JuteReader, request: Q, paths: Paths, zxid: ZxidClock): A
 }

@@ -19,6 +19,8 @@ export interface SendListener {
 /** What is on its way to the socket: all that is written during one turn of the event loop goes out in one piece. */
 export class Outbox {
   readonly writer: JuteWriter
+  /** How often what was written went out. */
+  flushes = 0
   readonly #runtime: Runtime
   readonly #onSent: () => void
   #wire: Wire | undefined
@@ -27,6 +29,7 @@ export class Outbox {
   #sendingAt = 0
   readonly #flush = (): void => {
     this.#isFlushing = false
+    this.flushes++
     const chunks = this.writer.take()
     if (this.#wire === undefined) return
     this.#wire.write(chunks)

@@ -68,6 +68,10 @@ export class Pipeline {
     })
   }
 
+  get flushes(): number {
+    return this.#outbox.flushes
+  }
+
   submit<Q extends Target, A>(operation: Operation<Q, A>, target: Q, call?: Call): Promise<A> {
     return this.#promise(operation, target, call, (request) => {
       if (this.#refusal === undefined) this.#accept(request)
@@ -170,6 +174,7 @@ export class Pipeline {
     const request = this.#inFlight.peek()
     if (request?.xid !== xid) throw malformed(`an answer to request ${xid}, which was not next`)
     this.zxid.advance(zxidHigh, zxidLow)
+    request.call.answered?.(ZxidClock.toBigInt(zxidHigh, zxidLow))
     this.#answer(request, error, frame)
     this.#inFlight.shift()
     this.#answered(request.sentAt)
@@ -203,7 +208,7 @@ export class Pipeline {
     let answer: unknown = null
     if (!isAbsent) {
       try {
-        answer = operation.decode(frame, target, this.#paths)
+        answer = operation.decode(frame, target, this.#paths, this.zxid)
       } catch (thrown) {
         if (!isZooKeeperError(thrown) || thrown.code === 'PROTOCOL_ERROR') throw thrown
         request.failWith(thrown)

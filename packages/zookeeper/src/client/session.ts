@@ -104,6 +104,13 @@ export class Session implements ConnectionOwner {
     return this.#closing
   }
 
+  /** Closes at once, and says nothing to the server. */
+  abandon(): void {
+    if (this.#state === 'closed') return
+    this.#closing ??= Promise.resolve()
+    this.#finish()
+  }
+
   onConnected(): void {
     this.#askedAt = this.#runtime.now()
     const request = connectRequest(this.identity, this.#sessionTimeout, this.pipeline.zxid.latest)
@@ -286,6 +293,11 @@ export class Session implements ConnectionOwner {
         if (this.#state === 'connected') this.#endSession()
       })
     }
+    this.#finish()
+  }
+
+  #finish(): void {
+    if (this.#state === 'closed') return
     this.#end('closed', new ZooKeeperError('CLOSED', 'the client is closed'))
     this.#emit({ type: 'closed' })
   }

@@ -63,6 +63,14 @@ export class ZooKeeperClient implements AsyncDisposable {
     return this.#session.pipeline.answeredAt
   }
 
+  /**
+   * How often what was asked went out. Calls between which it stays the same are sent together, and in order: a `sync` among
+   * them also does for those that were made after it.
+   */
+  get flushes(): number {
+    return this.#session.pipeline.flushes
+  }
+
   /** Calls back on each change of the session's state, until the function that it returns is called. */
   onState(listener: StateListener): () => void {
     return this.#session.listen(listener)
@@ -76,6 +84,11 @@ export class ZooKeeperClient implements AsyncDisposable {
   /** Ends the session on the server if that is possible within `closeTimeout`; resolves then at the latest. */
   close(): Promise<void> {
     return this.#session.close()
+  }
+
+  /** Closes the client and leaves the session to the server, which ends it after `negotiatedTimeout`. */
+  abandon(): void {
+    this.#session.abandon()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

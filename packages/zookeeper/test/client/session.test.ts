@@ -190,6 +190,22 @@ describe('a session', () => {
     expect(await failureOf(client.connect())).toMatchObject({ code: 'CLOSED' })
   })
 
+  it('can be left to the server, which ends it later', async () => {
+    const client = clientOf(servers.endpoints, { sessionTimeout: 500 })
+    const states = statesOf(client)
+    await client.create('/left', null, { mode: 'ephemeral' })
+    const pending = failureOf(client.set('/left', null))
+    client.abandon()
+    client.abandon()
+    expect(client.state).toBe('closed')
+    await client.close()
+    expect(await pending).toMatchObject({ code: 'CLOSED', mayHaveHappened: true })
+    expect(states.map(({ type }) => type)).toEqual(['connected', 'closed'])
+    await using other = clientOf(servers.endpoints)
+    expect(await other.exists('/left')).not.toBeNull()
+    await waitFor(async () => (await other.exists('/left')) === null, { what: 'the end' })
+  })
+
   it('leaves nothing behind that keeps the process', async () => {
     const [port] = await freePorts(1)
     const { code, output } = await run(`
