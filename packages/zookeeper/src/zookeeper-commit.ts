@@ -67,7 +67,7 @@ export class ZooKeeperCommits {
     const hopeful = subjectsOf(checks, writes)
     // What is to be created is probably not there: then one request does, and what is read behind it is not needed.
     let trial = this.#isCreation(hopeful)
-      ? this.#carryOut(connection, hopeful, new Map(), call)
+      ? this.#carryOut(connection, writes, hopeful, new Map(), call)
       : undefined
     for (let attempt = 0; ; attempt++) {
       await this.#pauseAfter(attempt, call)
@@ -81,7 +81,7 @@ export class ZooKeeperCommits {
       const refusal = await this.#refusal(connection, checks, subjects, reading)
       if (refusal === 'again') continue
       if (refusal !== undefined) return refusal
-      const committed = await this.#carryOut(connection, subjects, guards, call)
+      const committed = await this.#carryOut(connection, writes, subjects, guards, call)
       if (committed !== undefined) return committed
     }
   }
@@ -108,7 +108,7 @@ export class ZooKeeperCommits {
       const above = await looking
       const nearest = above.findIndex((stat) => stat !== null)
       subject.missing = nearest < 0 ? unknown : unknown.slice(0, nearest)
-      const committed = await this.#carryOut(connection, [subject], new Map(), call)
+      const committed = await this.#carryOut(connection, [write], [subject], new Map(), call)
       if (committed !== undefined) return committed
     }
   }
@@ -152,7 +152,7 @@ export class ZooKeeperCommits {
     } catch (error) {
       if (isZooKeeperError(error, 'NO_NODE')) return deleted(false, deleting.zxid)
       if (!isZooKeeperError(error, 'NOT_EMPTY')) throw error
-      return await this.#deleteAbove(connection, subject, await looking, call)
+      return await this.#deleteAbove(connection, write, subject, await looking, call)
     }
     // Who may delete may perhaps not read.
     const [node = null, record = null] = await looking.catch(() => [])
@@ -165,18 +165,19 @@ export class ZooKeeperCommits {
   /** Deletes a key that has others below it: its node stays, as a directory. */
   async #deleteAbove(
     connection: ZooKeeperConnection,
+    write: Write,
     subject: Subject,
     [node = null, record = null]: readonly (NodeData | null)[],
     call: Call,
   ): Promise<CommitOutcome> {
     if (isKey(node)) {
       Object.assign(subject, { stat: node.stat, isKey: true, record })
-      const committed = await this.#carryOut(connection, [subject], new Map(), call)
+      const committed = await this.#carryOut(connection, [write], [subject], new Map(), call)
       if (committed !== undefined) return committed
     } else if (node !== null) {
       return deleted(false, node.stat.mzxid)
     }
-    return this.#transact(connection, [], subject.write === undefined ? [] : [subject.write], call)
+    return this.#transact(connection, [], [write], call)
   }
 
   /** The answer if a check does not hold; `again` if it is not certain which. */
@@ -206,6 +207,7 @@ export class ZooKeeperCommits {
   /** One transaction; undefined if somebody else was in between, and it is to be tried again. */
   async #carryOut(
     { client }: ZooKeeperConnection,
+    writes: readonly Write[],
     subjects: readonly Subject[],
     guards: ReadonlyMap<string, number>,
     call: Call,
@@ -222,7 +224,7 @@ export class ZooKeeperCommits {
       const results = await client.multi(operations, writing)
       const revision = revisionOf(results) ?? writing.zxid
       for (const subject of subjects) this.#wasWritten(subject)
-      return { committed: true, revision, results: plan.results(revision) }
+      return { committed: true, revision, results: plan.results(writes, revision) }
     } catch (error) {
       const failed = isZooKeeperError(error) ? (error.failedIndex ?? -1) : -1
       const operation = operations[failed]

@@ -1,4 +1,5 @@
-import { conformanceOn } from './conformance-on.ts'
+import { conformanceOn } from '../../../tooling/backend-cases/conformance-on.ts'
+import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 // The other kinds of servers are in matrix/, which LIBKV_TEST_MATRIX=full adds.
-conformanceOn({ nodes: 1, security: 'plain' })
+conformanceOn(zookeeperUnderTest, { nodes: 1, security: 'plain' })

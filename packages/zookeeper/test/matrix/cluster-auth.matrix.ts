@@ -1,3 +1,4 @@
-import { conformanceOn } from '../conformance-on.ts'
+import { conformanceOn } from '../../../../tooling/backend-cases/conformance-on.ts'
+import { zookeeperUnderTest } from '../zookeeper-under-test.ts'
 
-conformanceOn({ nodes: 3, security: 'auth' })
+conformanceOn(zookeeperUnderTest, { nodes: 3, security: 'auth' })
