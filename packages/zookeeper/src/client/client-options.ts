@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'node:tls'
 import type { Runtime } from './runtime.ts'
+import { ZooKeeperError } from './zookeeper-error.ts'
 
 /** An identity and its proof: `{ scheme: 'digest', auth: 'user:password' }`. */
 export interface Auth {
@@ -47,7 +48,7 @@ export interface ClientOptions {
   readonly session?: { readonly id: bigint; readonly password: Uint8Array } | undefined
   /**
    * The largest request in bytes, `jute.maxbuffer` of the servers: they close the connection on a larger one, so it fails
-   * with `TOO_LARGE` before it is sent.
+   * with `TOO_LARGE` before it is sent. At least 262_144.
    *
    * @default 1_048_575
    */
@@ -58,4 +59,35 @@ export interface ClientOptions {
    * @default 67_108_864
    */
   readonly maxFrame?: number | undefined
+}
+
+/** The options with their defaults. */
+export interface Settings extends ClientOptions {
+  readonly sessionTimeout: number
+  readonly closeTimeout: number
+  readonly auth: readonly Auth[]
+  readonly maxRequest: number
+  readonly maxFrame: number
+}
+
+const MOST = 2 ** 31 - 1
+
+/** @throws ZooKeeperError `BAD_ARGUMENTS` for what makes no sense */
+export function settingsOf(options: ClientOptions): Settings {
+  const within = (name: keyof ClientOptions, value: number, least: number): number => {
+    if (value >= least && value <= MOST) return value
+    throw new ZooKeeperError('BAD_ARGUMENTS', `${name} must be from ${least} to ${MOST}`)
+  }
+  const { sessionTimeout = 10_000, closeTimeout = 1_000, connectTimeout } = options
+  const { auth = [], maxRequest = 1_048_575, maxFrame = 67_108_864 } = options
+  return {
+    ...options,
+    sessionTimeout: within('sessionTimeout', sessionTimeout, 1),
+    closeTimeout: within('closeTimeout', closeTimeout, 0),
+    connectTimeout: connectTimeout && within('connectTimeout', connectTimeout, 1),
+    auth,
+    // Watches are set again in packets of up to 128 KB and a path.
+    maxRequest: within('maxRequest', maxRequest, 262_144),
+    maxFrame: within('maxFrame', maxFrame, 1_024),
+  }
 }

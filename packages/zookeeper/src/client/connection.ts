@@ -103,7 +103,9 @@ export class Connection {
   }
 
   #loseTo(error: Error | undefined): void {
-    const why = error === undefined ? 'closed the connection' : error.message
+    // Where a name has several addresses, the message is empty.
+    const code = (error as NodeJS.ErrnoException | undefined)?.code
+    const why = error === undefined ? 'closed the connection' : error.message || String(code)
     this.break(new ZooKeeperError('CONNECTION_LOSS', `${this.host.name}: ${why}`, { cause: error }))
   }
 

@@ -1,5 +1,6 @@
 import type { LookupFunction } from 'node:net'
-import type { Auth, ClientOptions } from './client-options.ts'
+import { settingsOf } from './client-options.ts'
+import type { Auth, ClientOptions, Settings } from './client-options.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionOwner } from './connection.ts'
 import { AUTH, PING, SET_WATCHES } from './control-packets.ts'
@@ -23,9 +24,6 @@ import { ZooKeeperError } from './zookeeper-error.ts'
 const PING_OPCODE = 11
 const AUTH_OPCODE = 100
 
-const MAX_REQUEST = 1_048_575
-const MAX_FRAME = 64 * 1024 * 1024
-
 /** A session: connects, and connects again, until it is closed or over. */
 export class Session implements ConnectionOwner {
   readonly watches: Watches = new Watches()
@@ -35,9 +33,8 @@ export class Session implements ConnectionOwner {
   /** As negotiated; 0 as long as it was not. */
   timeout = 0
   #state: ClientState = 'idle'
-  readonly #options: ClientOptions
+  readonly #settings: Settings
   readonly #runtime: Runtime
-  readonly #sessionTimeout: number
   readonly #hosts: Hosts
   readonly #lookup: LookupFunction
   readonly #redial: Redial
@@ -56,16 +53,15 @@ export class Session implements ConnectionOwner {
   #finishClosing: (() => void) | undefined
 
   constructor(options: ClientOptions) {
-    const { runtime, sessionTimeout = 10_000, maxRequest = MAX_REQUEST } = options
-    this.#options = options
+    this.#settings = settingsOf(options)
+    const { runtime, auth, maxRequest } = this.#settings
     this.#runtime = runtime
-    this.#sessionTimeout = sessionTimeout
     this.#hosts = new Hosts(options.servers, runtime)
     this.#lookup = shufflingLookup(runtime)
     this.#redial = new Redial(runtime, this.#hosts.size, () => {
       this.#dial()
     })
-    this.#auths = [...(options.auth ?? [])]
+    this.#auths = [...auth]
     this.identity = checkIdentity(options.session ?? NEW_SESSION)
     this.paths = new Paths(options.chroot)
     const { paths, watches } = this
@@ -113,7 +109,11 @@ export class Session implements ConnectionOwner {
 
   onConnected(): void {
     this.#askedAt = this.#runtime.now()
-    const request = connectRequest(this.identity, this.#sessionTimeout, this.pipeline.zxid.latest)
+    const request = connectRequest(
+      this.identity,
+      this.#settings.sessionTimeout,
+      this.pipeline.zxid.latest,
+    )
     this.#connection?.write(request)
   }
 
@@ -152,7 +152,7 @@ export class Session implements ConnectionOwner {
       return
     }
     const host = this.#hosts.next()
-    const { tls, maxFrame = MAX_FRAME } = this.#options
+    const { tls, maxFrame } = this.#settings
     const settings = { tls: undefined, lookup: this.#lookup, maxFrame }
     let connection: Connection
     try {
@@ -171,8 +171,8 @@ export class Session implements ConnectionOwner {
   }
 
   #connectTimeout(): number {
-    const share = ((this.timeout || this.#sessionTimeout) * 2) / 3 / this.#hosts.size
-    return this.#options.connectTimeout ?? Math.round(Math.min(5000, Math.max(500, share)))
+    const share = ((this.timeout || this.#settings.sessionTimeout) * 2) / 3 / this.#hosts.size
+    return this.#settings.connectTimeout ?? Math.round(Math.min(5000, Math.max(500, share)))
   }
 
   /**
@@ -181,7 +181,7 @@ export class Session implements ConnectionOwner {
    */
   #isForgotten(): boolean {
     return (
-      this.#options.renew === true &&
+      this.#settings.renew === true &&
       this.identity.id !== NEW_SESSION.id &&
       this.#refusals >= 2 * this.#hosts.size &&
       this.#runtime.now() - this.pipeline.answeredAt > 2 * this.timeout
@@ -274,13 +274,13 @@ export class Session implements ConnectionOwner {
       this.#finishClosing()
       return
     }
-    if (this.#options.renew === true) this.#redial.now()
+    if (this.#settings.renew === true) this.#redial.now()
     else this.#end('expired', cause)
     this.#emit({ type: 'expired' })
   }
 
   async #close(): Promise<void> {
-    const { closeTimeout = 1000 } = this.#options
+    const { closeTimeout } = this.#settings
     this.pipeline.refuse('CLOSED', 'the client is closed')
     const isAsking = this.#askedAt !== undefined && !this.#granted
     if (this.#isAlive() && (this.identity.id !== NEW_SESSION.id || isAsking)) {

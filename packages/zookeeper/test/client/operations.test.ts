@@ -392,6 +392,21 @@ describe('a ZooKeeper client', () => {
     expect(() => clientOf([])).toThrow('no servers')
   })
 
+  it.each([
+    { sessionTimeout: 0 },
+    { sessionTimeout: Number.NaN },
+    { connectTimeout: -1 },
+    { closeTimeout: 2 ** 31 },
+    { maxRequest: 1_000 },
+    { maxFrame: 0 },
+    { session: { id: 1n, password: new Uint8Array(999) } },
+    { chroot: '/a//b' },
+  ])('refuses the options %p', (options) => {
+    expect(() => clientOf(servers.endpoints, options)).toThrow(
+      expect.objectContaining({ code: 'BAD_ARGUMENTS' }),
+    )
+  })
+
   it('finds servers by name', async () => {
     const port = servers.endpoints[0]?.split(':')[1] ?? ''
     await using named = clientOf([`localhost:${port}`])
