@@ -50,7 +50,7 @@ class Frames {
  */
 export class ZooKeeperCounter implements AsyncDisposable {
   readonly counts: Map<string, number> = new Map()
-  /** Round trips: a request that is sent before any answer to the one before it is part of the same one. */
+  /** Round trips: what is asked while something else is not answered yet is part of the same one. */
   total = 0
   /** The names of requests that the server is to take for unknown ones. */
   readonly unknown: Set<string> = new Set()
@@ -60,6 +60,8 @@ export class ZooKeeperCounter implements AsyncDisposable {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   readonly #toLose = new Set<string>()
+  /** How many requests are not answered yet, on all connections. */
+  #underWay = 0
 
   private constructor(endpoint: string) {
     const { hostname, port } = new URL(`tcp://${endpoint}`)
@@ -112,15 +114,17 @@ export class ZooKeeperCounter implements AsyncDisposable {
     }
     const lost = new Set<number>()
     let isGranted = false
-    let isUnderWay = false
-    const count = (name: string): void => {
-      this.counts.set(name, this.count(name) + 1)
-      if (!isUnderWay) this.total++
-      isUnderWay = true
-    }
+    let [asked, answered] = [0, 0]
+    client.on('close', () => {
+      this.#underWay -= asked - answered
+      asked = answered
+    })
     const requests = new Frames((frame) => {
       const name = this.#nameOf(frame)
-      if (name !== undefined) count(name)
+      if (name !== undefined) {
+        asked++
+        this.#count(name)
+      }
       if (name !== undefined && this.#toLose.delete(name)) lost.add(frame.readInt32BE(0))
       const length = Buffer.alloc(4)
       length.writeInt32BE(frame.length)
@@ -129,7 +133,8 @@ export class ZooKeeperCounter implements AsyncDisposable {
     const answers = new Frames((frame) => {
       // The grant of the session has no xid.
       if (isGranted && frame.readInt32BE(0) < 0) return
-      isUnderWay = false
+      answered++
+      this.#underWay--
       if (isGranted && lost.has(frame.readInt32BE(0))) client.destroy()
       isGranted = true
     })
@@ -140,6 +145,11 @@ export class ZooKeeperCounter implements AsyncDisposable {
       answers.take(chunk)
       if (!client.destroyed) client.write(chunk)
     })
+  }
+
+  #count(name: string): void {
+    this.counts.set(name, this.count(name) + 1)
+    if (this.#underWay++ === 0) this.total++
   }
 
   #nameOf(frame: Buffer): string | undefined {

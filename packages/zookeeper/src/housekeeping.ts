@@ -1,10 +1,14 @@
 import { DetachedCall } from '@libkv/core'
+import type { Timer } from '@libkv/core'
 import type { ZooKeeperClient } from './client/index.ts'
 import type { KnownDirectories } from './known-directories.ts'
 import { readBoth } from './zookeeper-connection.ts'
 import { guardOf } from './zookeeper-guards.ts'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
 import { parentOf, recordOf } from './zookeeper-paths.ts'
+
+/** How long it waits for more to do, in milliseconds: a deletion is often followed by others nearby. */
+const DELAY = 100
 
 /** How often one directory is tried when others write meanwhile. */
 const ATTEMPTS = 3
@@ -20,6 +24,7 @@ export class Housekeeping {
   readonly #directories: KnownDirectories
   readonly #pending = new Set<string>()
   readonly #records = new Set<string>()
+  #timer: Timer | undefined
   #working: Promise<void> | undefined
   #closed = false
 
@@ -43,20 +48,30 @@ export class Housekeeping {
     if (this.#closed || (directory === '/' && !leftRecord)) return
     this.#pending.add(directory)
     if (leftRecord) this.#records.add(path)
-    this.#working ??= this.#work().finally(() => {
-      this.#working = undefined
-    })
+    this.#timer ??= this.#options.runtime.setTimer(
+      () => {
+        this.#timer = undefined
+        void this.#work()
+      },
+      DELAY,
+      false,
+    )
   }
 
   /** Takes no more, and resolves when what was taken is done. */
   async close(): Promise<void> {
     this.#closed = true
-    await this.#working
+    this.#timer?.cancel()
+    await this.#work()
   }
 
-  async #work(): Promise<void> {
-    // A deletion is often followed by others nearby.
-    await Promise.resolve()
+  #work(): Promise<void> {
+    return (this.#working ??= this.#workOff().finally(() => {
+      this.#working = undefined
+    }))
+  }
+
+  async #workOff(): Promise<void> {
     for (const path of this.#records) {
       this.#records.delete(path)
       await this.#removeRecord(path)
@@ -67,13 +82,22 @@ export class Housekeeping {
     }
   }
 
-  /** Removes the record of a node that is gone; one that is in use again has a later version. */
+  /** Removes the record of a node that is gone, on the condition that no other has come in its place. */
   async #removeRecord(of: string): Promise<void> {
     await this.#quietly(async (call) => {
-      const [node = null, record = null] = await readBoth(this.#client, of, call)
-      if (node === null && record !== null) {
-        await this.#client.delete(recordOf(of), record.stat.version, call)
-      }
+      const guard = guardOf(of)
+      const [[node = null, record = null], guardStat] = await Promise.all([
+        readBoth(this.#client, of, call),
+        this.#client.exists(guard, call),
+      ])
+      if (node !== null || record === null || guardStat === null) return
+      await this.#client.multi(
+        [
+          { type: 'check', path: guard, version: guardStat.version },
+          { type: 'delete', path: recordOf(of) },
+        ],
+        call,
+      )
     })
   }
 

@@ -1,5 +1,4 @@
 import type { Call, Tree } from '@libkv/core'
-import { mayDiffer } from './zookeeper-births.ts'
 import { isZooKeeperError } from './client/index.ts'
 import type { ZooKeeperClient } from './client/index.ts'
 import type { Housekeeping } from './housekeeping.ts'
@@ -7,7 +6,7 @@ import type { KnownDirectories } from './known-directories.ts'
 import { scanTree } from './tree-scan.ts'
 import type { TreeNode } from './tree-scan.ts'
 import { ReadingCall } from './zookeeper-calls.ts'
-import { isKey, readBoth } from './zookeeper-connection.ts'
+import { isKey } from './zookeeper-connection.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'
 import { errorOf, isConflict } from './zookeeper-errors.ts'
 import { childOf, directoryOf, recordOf } from './zookeeper-paths.ts'
@@ -71,7 +70,9 @@ async function deletionsIn(
 ): Promise<Deletion[]> {
   const reading = new ReadingCall(call)
   const root = directoryOf(tree.prefix)
-  const { nodes } = await scanTree(
+  // What is recorded of the root is beside it, not in the tree.
+  const looking = tree.key === undefined ? null : connection.client.exists(recordOf(root), reading)
+  const scanning = scanTree(
     connection,
     {
       root,
@@ -82,14 +83,13 @@ async function deletionsIn(
     },
     reading,
   )
+  const [{ nodes }, record] = await Promise.all([scanning, looking])
   const deletions = nodes
     .filter(({ depth }) => depth > 0 || tree.key !== undefined)
     .sort((a, b) => b.depth - a.depth)
     .map(deletionOf)
-  const [top] = nodes
-  if (tree.key !== undefined && top !== undefined && mayDiffer(top.node.stat)) {
-    const [, record = null] = await readBoth(connection.client, root, reading)
-    if (record !== null) deletions.push({ path: recordOf(root), version: -1, counts: false })
+  if (record !== null && nodes.length > 0) {
+    deletions.push({ path: recordOf(root), version: -1, counts: false })
   }
   return deletions
 }

@@ -68,6 +68,16 @@ export class TtlSession {
     this.#mortals.add(mortal)
   }
 
+  /** The key at that path was written anew, or deleted: what was expected of earlier writes is void. */
+  forget(path: string, except: bigint): void {
+    for (const mortal of this.#mortals) {
+      if (mortal.path !== path || mortal.revision === except) continue
+      mortal.timer.cancel()
+      this.#mortals.delete(mortal)
+    }
+    this.#idleIfUnused()
+  }
+
   /** Stops the timers. Keys that are left go with the session. */
   async close(): Promise<void> {
     const isNeeded = this.#mortals.size > 0 && !this.isOver

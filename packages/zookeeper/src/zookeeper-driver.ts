@@ -102,7 +102,7 @@ export class ZooKeeperDriver implements Driver {
     if (session !== undefined) return this.#commitIn(session, checks, writes, call)
     if (ttl !== undefined) return this.#commitWithTtl(ttl, checks, writes, call)
     try {
-      return await this.#commits.commit(this.#connection, checks, writes, call)
+      return await this.#commit(this.#connection, checks, writes, call)
     } catch (error) {
       throw errorOf(error)
     }
@@ -156,6 +156,22 @@ export class ZooKeeperDriver implements Driver {
     await this.#client.close()
   }
 
+  async #commit(
+    connection: ZooKeeperConnection,
+    checks: readonly Check[],
+    writes: readonly Write[],
+    call: Call,
+  ): Promise<CommitOutcome> {
+    const outcome = await this.#commits.commit(connection, checks, writes, call)
+    if (outcome.committed && this.#sessions.haveTtls) {
+      this.#sessions.wereWritten(
+        writes.map(({ key }) => pathOf(key)),
+        outcome.revision,
+      )
+    }
+    return outcome
+  }
+
   async #commitIn(
     bound: DriverSession,
     checks: readonly Check[],
@@ -167,7 +183,7 @@ export class ZooKeeperDriver implements Driver {
       if (write.type === 'put' && write.session !== undefined) session.bound(pathOf(write.key))
     }
     try {
-      return await this.#commits.commit(session.connection, checks, writes, call)
+      return await this.#commit(session.connection, checks, writes, call)
     } catch (error) {
       throw errorOfSession(error)
     }
@@ -189,7 +205,7 @@ export class ZooKeeperDriver implements Driver {
           }
         }
         try {
-          const outcome = await this.#commits.commit(session.connection, checks, writes, call)
+          const outcome = await this.#commit(session.connection, checks, writes, call)
           if (outcome.committed) expect(outcome.revision)
           return outcome
         } catch (error) {

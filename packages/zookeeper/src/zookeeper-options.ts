@@ -71,10 +71,13 @@ export function resolveZooKeeperOptions(
   const { tls = false, acl = auth.length > 0 ? CREATOR_ALL : OPEN, chroot = '/' } = options
   if (!Array.isArray(acl) || acl.length === 0) throw invalid('acl is empty')
   if (!isPath(chroot)) throw invalid(`chroot ${JSON.stringify(chroot)} is not a path such as /app`)
+  const source = tls === false ? undefined : new TlsSource(tls, 'zookeeper')
+  // What is wrong with it is to be known at once.
+  source?.material()
   return {
     ...resolved,
     addresses: addresses.map(parseAddress),
-    tls: tls === false ? undefined : new TlsSource(tls, 'zookeeper'),
+    tls: source,
     auth,
     acl: acl as Acl,
     chroot,

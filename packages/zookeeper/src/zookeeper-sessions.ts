@@ -19,6 +19,8 @@ export class ZooKeeperSessions {
   readonly #housekeeping: Housekeeping
   /** By the timeout. */
   readonly #ttlSessions = new Map<number, Promise<TtlSession>>()
+  /** Those of them that are open. */
+  readonly #open = new Set<TtlSession>()
   #closed = false
 
   constructor(options: ResolvedZooKeeperOptions, housekeeping: Housekeeping) {
@@ -44,9 +46,22 @@ export class ZooKeeperSessions {
     const timeout = shortest * 2 ** Math.max(0, powers)
     const opened = await this.#ttlSessions.get(timeout)?.catch(() => undefined)
     if (opened?.isOver === false) return opened
+    if (opened !== undefined) this.#open.delete(opened)
     const opening = this.#openForTtl(timeout, call)
     this.#ttlSessions.set(timeout, opening)
     return opening
+  }
+
+  /** Whether there are keys with a time to live. */
+  get haveTtls(): boolean {
+    return this.#open.size > 0
+  }
+
+  /** The keys at those paths were written or deleted at that revision. */
+  wereWritten(paths: readonly string[], revision: bigint): void {
+    for (const session of this.#open) {
+      for (const path of paths) session.forget(path, revision)
+    }
   }
 
   async close(): Promise<void> {
@@ -61,8 +76,10 @@ export class ZooKeeperSessions {
     const client = await this.#connect(timeout, call)
     const session = new TtlSession(client, this.#options, this.#housekeeping, () => {
       this.#ttlSessions.delete(timeout)
+      this.#open.delete(session)
       void session.close()
     })
+    this.#open.add(session)
     return session
   }
 
