@@ -1,10 +1,11 @@
 import type { LookupFunction } from 'node:net'
+import { Authentication } from './authentication.ts'
 import { settingsOf } from './client-options.ts'
 import type { Auth, ClientOptions, Settings } from './client-options.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionOwner } from './connection.ts'
-import { AUTH, PING, SET_WATCHES } from './control-packets.ts'
-import { checkIdentity, connectRequest, NEW_SESSION, readGrant, writeAuth } from './handshake.ts'
+import { PING, SET_WATCHES } from './control-packets.ts'
+import { checkIdentity, connectRequest, NEW_SESSION, readGrant } from './handshake.ts'
 import type { Grant, SessionIdentity } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { Hosts, shufflingLookup } from './hosts.ts'
@@ -22,7 +23,6 @@ import { ZooKeeperError } from './zookeeper-error.ts'
 
 // org.apache.zookeeper.ZooDefs.OpCode
 const PING_OPCODE = 11
-const AUTH_OPCODE = 100
 
 /** A session: connects, and connects again, until it is closed or over. */
 export class Session implements ConnectionOwner {
@@ -38,7 +38,7 @@ export class Session implements ConnectionOwner {
   readonly #hosts: Hosts
   readonly #lookup: LookupFunction
   readonly #redial: Redial
-  readonly #auths: Auth[]
+  readonly #authentication: Authentication
   readonly #listeners = new Set<StateListener>()
   #connection: Connection | undefined
   #attempt: Timer | undefined
@@ -61,11 +61,14 @@ export class Session implements ConnectionOwner {
     this.#redial = new Redial(runtime, this.#hosts.size, () => {
       this.#dial()
     })
-    this.#auths = [...auth]
     this.identity = checkIdentity(options.session ?? NEW_SESSION)
     this.paths = new Paths(options.chroot)
     const { paths, watches } = this
     this.pipeline = new Pipeline({ runtime, paths, watches, maxRequest })
+    this.#authentication = new Authentication(this.pipeline, auth, (cause) => {
+      this.#end('authFailed', cause)
+      this.#emit({ type: 'authFailed', cause })
+    })
   }
 
   get state(): ClientState {
@@ -91,8 +94,7 @@ export class Session implements ConnectionOwner {
 
   /** Proves an identity from now on. */
   addAuth(auth: Auth): void {
-    this.#auths.push(auth)
-    if (this.#granted) this.#prove([auth])
+    this.#authentication.add(auth, this.#granted)
   }
 
   close(): Promise<void> {
@@ -137,12 +139,12 @@ export class Session implements ConnectionOwner {
   onLost(cause: ZooKeeperError): void {
     if (this.#askedAt !== undefined && !this.#granted) this.#refusals++
     this.#detach(cause)
-    if (this.#state === 'connected') {
-      this.#state = 'connecting'
-      this.#emit({ type: 'disconnected', cause })
-    }
     if (this.identity.id === NEW_SESSION.id || this.#redial.allFailed) this.#finishClosing?.()
     this.#redial.failed()
+    if (this.#state !== 'connected') return
+    this.#state = 'connecting'
+    // Last, as a listener may close the client.
+    this.#emit({ type: 'disconnected', cause })
   }
 
   #dial(): void {
@@ -153,10 +155,9 @@ export class Session implements ConnectionOwner {
     }
     const host = this.#hosts.next()
     const { tls, maxFrame } = this.#settings
-    const settings = { tls: undefined, lookup: this.#lookup, maxFrame }
     let connection: Connection
     try {
-      connection = new Connection(host, { ...settings, tls: tls?.() }, this)
+      connection = new Connection(host, { tls: tls?.(), lookup: this.#lookup, maxFrame }, this)
     } catch (error) {
       const why = `${host.name}: ${(error as Error).message}`
       this.onLost(new ZooKeeperError('CONNECTION_LOSS', why, { cause: error }))
@@ -165,6 +166,8 @@ export class Session implements ConnectionOwner {
     this.#connection = connection
     const patience = this.#connectTimeout()
     this.#attempt = this.#runtime.setTimer(() => {
+      // Silence is no refusal.
+      this.#askedAt = undefined
       const why = `${host.name}: no session within ${patience} ms`
       connection.break(new ZooKeeperError('CONNECTION_LOSS', why))
     }, patience)
@@ -217,28 +220,9 @@ export class Session implements ConnectionOwner {
       },
     )
     this.pipeline.attach(connection, this.#heartbeat, this.#askedAt ?? -Infinity)
-    this.#prove(this.#auths, () => {
+    this.#authentication.proveAll(() => {
       this.#open(connection, isResumed)
     })
-  }
-
-  #prove(auths: readonly Auth[], onProven?: () => void): void {
-    let unproven = auths.length
-    if (unproven === 0) onProven?.()
-    for (const auth of auths) {
-      const encode = writeAuth(auth)
-      this.pipeline.control(AUTH, AUTH_OPCODE, encode, (error) => {
-        if (error !== 0) this.#refuseAuth(auth)
-        else if (--unproven === 0) onProven?.()
-      })
-    }
-  }
-
-  #refuseAuth({ scheme }: Auth): void {
-    const why = `the server refused the identity of scheme ${scheme}`
-    const cause = new ZooKeeperError('AUTH_FAILED', why)
-    this.#end('authFailed', cause)
-    this.#emit({ type: 'authFailed', cause })
   }
 
   #open(connection: Connection, isResumed: boolean): void {
@@ -268,6 +252,7 @@ export class Session implements ConnectionOwner {
     this.#detach(cause)
     this.identity = NEW_SESSION
     this.timeout = 0
+    this.pipeline.answeredAt = Number.NEGATIVE_INFINITY
     this.#refusals = 0
     this.watches.clear()
     if (this.#finishClosing !== undefined) {
@@ -291,6 +276,7 @@ export class Session implements ConnectionOwner {
           resolve()
         }
         if (this.#state === 'connected') this.#endSession()
+        else if (this.#connection === undefined) this.#redial.now()
       })
     }
     this.#finish()

@@ -17,6 +17,13 @@ import { isZooKeeperError } from './zookeeper-error.ts'
  * broke fails with `CONNECTION_LOSS`. Failures are {@link ZooKeeperError}s.
  *
  * Reads of a node that does not exist resolve to `null`. A `version` that is not given, or -1, is any.
+ *
+ * @example
+ * const client = new ZooKeeperClient({ servers: ['10.0.0.1', '10.0.0.2:2181'], runtime: systemRuntime })
+ * const { path } = await client.create('/jobs/job-', bytes, { mode: 'ephemeralSequential' })
+ * await client.watch('/jobs', 'persistentRecursive', ({ type, path }) => console.log(type, path))
+ * const jobs = await client.children('/jobs', { deadline: systemRuntime.now() + 5_000 })
+ * await client.close()
  */
 export class ZooKeeperClient implements AsyncDisposable {
   readonly #session: Session

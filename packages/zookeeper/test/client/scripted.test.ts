@@ -211,6 +211,37 @@ describe('watches', () => {
   })
 })
 
+describe('a client that is closed', () => {
+  it.each(['close', 'abandon'] as const)(
+    'by a listener (%s) does not connect again',
+    async (how) => {
+      await using server = await ScriptedServer.start({ answer: () => null })
+      const client = clientOf([server.endpoint], { closeTimeout: 100 })
+      const states = statesOf(client)
+      client.onState(({ type }) => {
+        if (type === 'disconnected') void client[how]()
+      })
+      await failureOf(client.get('/'))
+      await client.close()
+      const { length } = server.asked
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      expect(server.asked).toHaveLength(length)
+      expect(states.at(-1)).toEqual({ type: 'closed' })
+      expect(client.state).toBe('closed')
+    },
+  )
+
+  it('by a watch or by the first state stays closed', async () => {
+    await using server = await ScriptedServer.start()
+    const client = clientOf([server.endpoint], { closeTimeout: 100 })
+    client.onState(() => {
+      client.abandon()
+    })
+    expect(await failureOf(client.sync('/'))).toMatchObject({ code: 'CLOSED' })
+    expect(client.state).toBe('closed')
+  })
+})
+
 describe('requests', () => {
   it('that wait for the connection go out in order', async () => {
     await using server = await ScriptedServer.start()
