@@ -7,7 +7,7 @@ const REFUSED =
   /[\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]|\/(?:\.{0,2})(?:\/|$)/
 
 /** Refuses what is no path of a node. */
-export function checkPath(path: string): void {
+function checkPath(path: string): void {
   if (path === '/' || (path.startsWith('/') && !REFUSED.test(path))) return
   throw new ZooKeeperError('BAD_ARGUMENTS', 'this is not a path that ZooKeeper accepts')
 }
