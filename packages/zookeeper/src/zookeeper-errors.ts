@@ -1,7 +1,7 @@
 import { LibkvError, isLibkvError } from '@libkv/core'
 import type { ErrorCode } from '@libkv/core'
 import { isZooKeeperError } from './client/index.ts'
-import type { ZooKeeperErrorCode } from './client/index.ts'
+import type { ZooKeeperError, ZooKeeperErrorCode } from './client/index.ts'
 
 interface Meaning {
   readonly code: ErrorCode
@@ -39,13 +39,19 @@ export function errorOf(error: unknown, written = false): unknown {
   if (!isZooKeeperError(error)) {
     return written && isLibkvError(error) ? ambiguous(error) : error
   }
-  const { code, retryable = false } = meanings[error.code] ?? { code: 'BACKEND_ERROR' }
+  const { code, retryable = false } = meaningOf(error)
   return new LibkvError(code, error.message, {
     backend: 'zookeeper',
     retryable,
     ambiguous: error.mayHaveHappened || written,
     cause: error,
   })
+}
+
+function meaningOf({ code, mayHaveHappened }: ZooKeeperError): Meaning {
+  // The server may have hung for a while. It was reached, and another may have an answer, for which there is time anew.
+  if (code === 'CONNECTION_LOSS' && !mayHaveHappened) return { code: 'TIMEOUT', retryable: true }
+  return meanings[code] ?? { code: 'BACKEND_ERROR' }
 }
 
 /** The same for what only the session that a key is bound to can do. */

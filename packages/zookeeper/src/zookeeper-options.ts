@@ -37,9 +37,10 @@ export interface ZooKeeperOptions extends StoreOptions {
    */
   readonly tickTime?: number | undefined
   /**
-   * How long the servers keep the connection's own session, on which nothing but watches depends, in milliseconds.
+   * How long the servers keep the connection's own session, on which nothing but watches depends, in milliseconds. A server
+   * that is silent for two thirds of it is given up for another one.
    *
-   * @default 10_000
+   * @default 6_000
    */
   readonly sessionTimeout?: number | undefined
 }
@@ -82,7 +83,7 @@ export function resolveZooKeeperOptions(
     acl: acl as Acl,
     chroot,
     tickTime: milliseconds('tickTime', options.tickTime ?? 2_000),
-    sessionTimeout: milliseconds('sessionTimeout', options.sessionTimeout ?? 10_000),
+    sessionTimeout: milliseconds('sessionTimeout', options.sessionTimeout ?? 6_000),
   }
 }
 

@@ -11,7 +11,8 @@ export const TICK_TIME = 500
 export const zookeeperUnderTest: BackendUnderTest = {
   backend: 'zookeeper',
   capabilities: zookeeperCapabilities(TICK_TIME),
-  openAt: (addresses, options) => zookeeper(addresses, { tickTime: TICK_TIME, ...options }),
+  openAt: (addresses, options) =>
+    zookeeper(addresses, { tickTime: TICK_TIME, sessionTimeout: 4_000, ...options }),
   accessTo(servers) {
     const { tls, credentials } = servers as Servers<'zookeeper'>
     const [username = '', password = ''] = credentials?.auth.split(':') ?? []
@@ -23,4 +24,5 @@ export const zookeeperUnderTest: BackendUnderTest = {
   steadyTtl: 10_000,
   countTo: (endpoint) => ZooKeeperCounter.to(endpoint),
   waitsForQuorum: false,
+  isMuteWithoutQuorum: true,
 }
