@@ -17,6 +17,12 @@ export interface BackendUnderTest {
   readonly steadyTtl: number
   /** Whether a member that has lost its quorum keeps calls waiting for it. Otherwise it may also refuse them at once. */
   readonly waitsForQuorum: boolean
+  /**
+   * Whether a member that has lost its quorum answers nobody, those included whom a stale answer would do.
+   *
+   * @default false
+   */
+  readonly isMuteWithoutQuorum?: boolean
 }
 
 /** A store that these servers let in. */

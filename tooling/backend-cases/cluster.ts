@@ -12,6 +12,7 @@ export function clusterCases({
   openAt,
   steadyTtl,
   waitsForQuorum,
+  isMuteWithoutQuorum = false,
 }: BackendUnderTest): void {
   describe('a cluster of three', () => {
     const servers = runningServers(backend, { nodes: 3 })
@@ -92,7 +93,8 @@ export function clusterCases({
       used.pass()
     }
 
-    it('answers stale reads without a quorum, and no others', async () => {
+    const answered = isMuteWithoutQuorum ? 'no reads, not even stale ones,' : 'stale reads'
+    it(`answers ${answered} without a quorum, and no others`, async () => {
       await using kv = openAt([servers().endpoints[0] ?? ''], { requestTimeout: 1_000 })
       await kv.put('quorum', 'x')
       const stale = async (): Promise<string | undefined> =>
@@ -107,7 +109,8 @@ export function clusterCases({
       await expect(kv.get('quorum')).rejects.toMatchObject(unanswered)
       const write = await kv.put('quorum', 'y').catch((error: unknown) => error)
       expect(write).toMatchObject({ ...unanswered, ...(waitsForQuorum && { ambiguous: true }) })
-      expect(await stale()).toBe('x')
+      if (isMuteWithoutQuorum) await expect(stale()).rejects.toMatchObject(unanswered)
+      else expect(await stale()).toBe('x')
       await Promise.all(others.map((node) => node.start()))
       // What is said not to have happened has not.
       if (!(write as LibkvError).ambiguous) expect((await kv.get('quorum'))?.text()).toBe('x')

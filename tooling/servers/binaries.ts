@@ -87,13 +87,20 @@ function java(): Program | undefined {
   }
 }
 
+/** What the cache calls the ZooKeeper to be used: the newest that Debian has, or an older one that the environment asks for. */
+const zookeeperTree = (): string => {
+  const asked = process.env['LIBKV_TEST_ZOOKEEPER_VERSION']
+  return asked === undefined ? 'zookeeper' : `zookeeper-${asked}`
+}
+
 /** The class path of ZooKeeper: of the distribution whose zkServer.sh is named or on the PATH, or Debian's jars in the cache. */
 function zookeeperJars(): { readonly classPath: string; readonly version: string } | undefined {
-  const debian = cached('zookeeper', 'usr', 'share', 'java')
+  const tree = zookeeperTree()
+  const debian = cached(tree, 'usr', 'share', 'java')
   const script = process.env['LIBKV_TEST_ZOOKEEPER_BIN']
   if (script === undefined && existsSync(join(debian, 'zookeeper.jar'))) {
     const classPath = jars.map((name) => join(debian, `${name}.jar`)).join(delimiter)
-    return { classPath, version: readFileSync(cached('zookeeper', 'version'), 'utf8').trim() }
+    return { classPath, version: readFileSync(cached(tree, 'version'), 'utf8').trim() }
   }
   const found = find('LIBKV_TEST_ZOOKEEPER_BIN', '', 'zkServer.sh')
   if (found === undefined) return undefined
@@ -120,7 +127,7 @@ const lookUp: Record<Backend, () => Promise<Program | Missing>> = {
     const runtime = java()
     const server = zookeeperJars()
     if (!runtime || !server) {
-      return { missing: [...(server ? [] : ['zookeeper']), ...(runtime ? [] : ['java'])] }
+      return { missing: [...(server ? [] : [zookeeperTree()]), ...(runtime ? [] : ['java'])] }
     }
     const tuning = ['-Xmx192m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
     return {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# debian-servers.sh [--fetch-only] [--refresh] [etcd] [consul] [zookeeper] [java]
+# debian-servers.sh [--fetch-only] [--refresh] [etcd] [consul] [zookeeper] [zookeeper-3.8] [java]
 #
 # Real servers on a machine that has no image registry, from Debian packages:
 #   --fetch-only  unpacks them under the cache, for the 'process' runtime (needs neither Docker nor root; `java` is a JRE for
-#                 ZooKeeper on a machine that has none)
+#                 ZooKeeper on a machine that has none, `zookeeper-3.8` an older ZooKeeper)
 #   otherwise     makes the images localhost/libkv-test/{etcd,consul,zookeeper}:local (needs a Docker daemon that answers)
 #   --refresh     asks the mirror for newer packages; else what the cache holds is used as it is, also without a network
 #
@@ -78,11 +78,12 @@ consul=(consul)
 zookeeper=(libzookeeper-java libslf4j-java libdropwizard-metrics-java libsnappy-java libnetty-java)
 image_jre=(openjdk-21-jre-headless zlib1g libstdc++6 libgcc-s1)
 java=(openjdk-17-jre-headless zlib1g libstdc++6 libgcc-s1)
+zookeeper_38=("${zookeeper[@]}")
 
 fetch() { # fetch NAME: the tree $cache/servers/NAME
   local tree=$cache/servers/$1 new=$cache/servers/$1.new suite=trixie target link
-  case $1 in consul) suite=bullseye ;; java) suite=bookworm ;; esac
-  local -n packages=$1
+  case $1 in consul) suite=bullseye ;; java | zookeeper-3.8) suite=bookworm ;; esac
+  local -n packages=$(tr -d . <<<"${1/-/_}")
   download "$suite" "${packages[@]}"
   rm -rf "$new"; unpack "$suite" "$new" "${packages[@]}"
   if [ "$1" = java ]; then # its settings are links into /etc, which is elsewhere here
@@ -133,9 +134,9 @@ zookeeper_image() {
 }
 
 for name in "$@"; do
-  case $name in etcd | consul | zookeeper | java) ;; *) echo "unknown server $name" >&2; exit 64 ;; esac
+  case $name in etcd | consul | zookeeper | zookeeper-3.8 | java) ;; *) echo "unknown server $name" >&2; exit 64 ;; esac
   if [ -n "$fetch_only" ]; then fetch "$name"; continue; fi
-  [ "$name" != java ] || continue
+  case $name in java | zookeeper-3.8) continue ;; esac
   root=$(mktemp -d "$cache/image.XXXXXX"); trap 'rm -rf "$root"' EXIT
   "${name}_image" "$root"; rm -rf "$root"
 done

@@ -83,7 +83,7 @@ export interface LockCallOptions {
 export interface Capabilities {
   /** Whether `transaction()` works. */
   readonly transactions: boolean
-  /** Whether keys may exist below a key that is bound to a session. */
+  /** Whether keys may exist below a key that is bound to a session or has a `ttl`. Where not, it is `NOT_SUPPORTED`. */
   readonly sessionKeysMayHaveDescendants: boolean
   /** The bounds of every `ttl`, in milliseconds. */
   readonly ttl: { readonly min: number; readonly max: number }

@@ -1,0 +1,152 @@
+import { DetachedCall } from '@libkv/core'
+import type { Timer } from '@libkv/core'
+import type { ZooKeeperClient } from './client/index.ts'
+import type { KnownDirectories } from './known-directories.ts'
+import { readBoth } from './zookeeper-connection.ts'
+import { guardOf } from './zookeeper-guards.ts'
+import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
+import { parentOf, recordOf } from './zookeeper-paths.ts'
+
+/** How long it waits for more to do, in milliseconds: a deletion is often followed by others nearby. */
+const DELAY = 100
+
+/** How often one directory is tried when others write meanwhile. */
+const ATTEMPTS = 3
+
+/**
+ * Removes, in the background, directories that have become empty. One that somebody uses again meanwhile stays: it goes on
+ * the condition that it is still the node that was seen to be empty and without data, and ZooKeeper removes none that has
+ * children. What is left behind, by a process that ended, is invisible and is used again by the next key.
+ */
+export class Housekeeping {
+  readonly #client: ZooKeeperClient
+  readonly #options: ResolvedZooKeeperOptions
+  readonly #directories: KnownDirectories
+  readonly #pending = new Set<string>()
+  readonly #records = new Set<string>()
+  #timer: Timer | undefined
+  #working: Promise<void> | undefined
+  #closed = false
+
+  constructor(
+    client: ZooKeeperClient,
+    options: ResolvedZooKeeperOptions,
+    directories: KnownDirectories,
+  ) {
+    this.#client = client
+    this.#options = options
+    this.#directories = directories
+  }
+
+  /**
+   * A node is gone, and its directory may be empty.
+   *
+   * @param leftRecord - whether its record may still be there.
+   */
+  removed(path: string, leftRecord = false): void {
+    const directory = parentOf(path)
+    if (this.#closed || (directory === '/' && !leftRecord)) return
+    this.#pending.add(directory)
+    if (leftRecord) this.#records.add(path)
+    this.#timer ??= this.#options.runtime.setTimer(
+      () => {
+        this.#timer = undefined
+        void this.#work()
+      },
+      DELAY,
+      false,
+    )
+  }
+
+  /** Takes no more, and resolves when what was taken is done. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#timer?.cancel()
+    await this.#work()
+  }
+
+  #work(): Promise<void> {
+    return (this.#working ??= this.#workOff().finally(() => {
+      this.#working = undefined
+    }))
+  }
+
+  async #workOff(): Promise<void> {
+    for (const path of this.#records) {
+      this.#records.delete(path)
+      await this.#removeRecord(path)
+    }
+    for (const directory of this.#pending) {
+      this.#pending.delete(directory)
+      await this.#prune(directory)
+    }
+  }
+
+  /** Removes the record of a node that is gone, on the condition that no other has come in its place. */
+  async #removeRecord(of: string): Promise<void> {
+    await this.#quietly(async (call) => {
+      const guard = guardOf(of)
+      const [[node = null, record = null], guardStat] = await Promise.all([
+        readBoth(this.#client, of, call),
+        this.#client.exists(guard, call),
+      ])
+      if (node !== null || record === null || guardStat === null) return
+      await this.#client.multi(
+        [
+          { type: 'check', path: guard, version: guardStat.version },
+          { type: 'delete', path: recordOf(of) },
+        ],
+        call,
+      )
+    })
+  }
+
+  /** Removes a directory, if it is empty, and then what is above it. */
+  async #prune(directory: string): Promise<void> {
+    await this.#quietly(async (call) => {
+      for (let path = directory; path !== '/'; path = parentOf(path)) {
+        if (!(await this.#remove(path, call))) return
+      }
+    })
+  }
+
+  async #quietly(work: (call: DetachedCall) => Promise<void>): Promise<void> {
+    const { runtime, requestTimeout, connectionTimeout } = this.#options
+    const call = new DetachedCall(runtime, requestTimeout, connectionTimeout)
+    try {
+      await work(call)
+    } catch {
+      // Not allowed, or not reachable: it stays.
+    } finally {
+      call.done()
+    }
+  }
+
+  async #remove(path: string, call: DetachedCall): Promise<boolean> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const guard = guardOf(path)
+      const [[node = null, record = null], guardStat] = await Promise.all([
+        readBoth(this.#client, path, call),
+        this.#client.exists(guard, call),
+      ])
+      if (node === null) return true
+      if (node.data !== null || node.stat.numChildren > 0 || guardStat === null) return false
+      // From now on nobody here takes it for granted.
+      this.#directories.forget(path)
+      try {
+        await this.#client.multi(
+          [
+            { type: 'check', path: guard, version: guardStat.version },
+            { type: 'delete', path, version: node.stat.version },
+            ...(record === null ? [] : [{ type: 'delete', path: recordOf(path) } as const]),
+          ],
+          call,
+        )
+        return true
+      } catch {
+        if (call.settled) return false
+      }
+    }
+    return false
+  }
+}

@@ -1,0 +1,77 @@
+import type { DetachedCall, Entry, Observer } from '@libkv/core'
+import type { StateEvent } from './client/index.ts'
+import { ZooKeeperFeed } from './zookeeper-feed.ts'
+import type { FeedContext } from './zookeeper-feed.ts'
+import { pathOf } from './zookeeper-paths.ts'
+
+/**
+ * The feed of one key: a watch that fires once, set again by each read. What changes while there is no connection fires it
+ * when there is one again.
+ */
+export class KeyFeed extends ZooKeeperFeed {
+  readonly #key: string
+  readonly #path: string
+  /** The watch is in force, so that there is nothing to do but to wait. */
+  #isWatching = false
+  /** Whether the server may not have caught up with what others have been told. */
+  #isBehind = true
+  #last: Entry | null | undefined
+
+  constructor(context: FeedContext, key: string, observer: Observer) {
+    super(context, observer)
+    this.#key = key
+    this.#path = pathOf(key)
+    this.due()
+  }
+
+  protected override async read(call: DetachedCall): Promise<void> {
+    const { connection } = this.context
+    const { client } = connection
+    const watching = this.#isWatching
+      ? Promise.resolve()
+      : client.exists(this.#path, call, this.#onEvent).then(() => undefined)
+    this.#isWatching = true
+    const reading = connection.read(this.#key, this.#path, this.#isBehind, call)
+    try {
+      const [entry] = await Promise.all([reading, watching])
+      this.#isBehind = false
+      if (!this.isClosed) this.#tell(entry)
+    } catch (error) {
+      this.unwatch()
+      throw error
+    }
+  }
+
+  protected override unwatch(): void {
+    this.#isWatching = false
+    void this.context.connection.client
+      .removeWatch(this.#path, this.#onEvent)
+      .catch(() => undefined)
+  }
+
+  protected override stateChanged(event: StateEvent): void {
+    if (event.type !== 'expired') return
+    this.#isWatching = false
+    this.#isBehind = true
+    this.due()
+  }
+
+  readonly #onEvent = (): void => {
+    this.#isWatching = false
+    this.due()
+  }
+
+  #tell(entry: Entry | null): void {
+    const last = this.#last
+    this.#last = entry
+    const { lastZxid } = this.context.connection.client
+    if (last === undefined) {
+      this.observer.snapshot(entry === null ? [] : [entry], entry?.revision ?? lastZxid)
+    } else if (entry !== null) {
+      if (last?.revision === entry.revision && last.createRevision === entry.createRevision) return
+      this.observer.changes([{ type: 'put', entry }], entry.revision)
+    } else if (last !== null) {
+      this.observer.changes([{ type: 'delete', key: this.#key, revision: lastZxid }], lastZxid)
+    }
+  }
+}

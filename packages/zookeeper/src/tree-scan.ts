@@ -1,0 +1,328 @@
+import type { Call, Entry } from '@libkv/core'
+import { compareKeys } from '@libkv/core'
+import { birthOf, isMarked, mayDiffer } from './zookeeper-births.ts'
+import type { NodeData, Read, ReadResult, Stat } from './client/index.ts'
+import { PositionedCall } from './zookeeper-calls.ts'
+import { entryOf, isKey, nodeOf } from './zookeeper-connection.ts'
+import type { ZooKeeperConnection } from './zookeeper-connection.ts'
+import { childOf, isServersOrOwn, keyOfChild, recordOf } from './zookeeper-paths.ts'
+
+/** How many nodes are read by one request. Were each as large as ZooKeeper allows, the answer would still be accepted. */
+const BATCH = 100
+/** How many such requests are on their way at once. */
+const BATCHES_IN_FLIGHT = 32
+/** Values from this size on, in bytes, are left out where they are not wanted, though each then costs a request of its own. */
+const LARGE = 2_048
+/** What is larger than this altogether, in bytes, is not read once more to get it at one moment. */
+const SMALL_TREE = 4 * 1024 * 1024
+const MOST_REREAD = 5_000
+const MOST_REREAD_PATHS = 200_000
+/** How often it begins again because others write meanwhile. */
+const ATTEMPTS = 12
+
+/** A node of a tree. */
+export interface TreeNode {
+  readonly path: string
+  /** Undefined for the library's own nodes. */
+  readonly key: string | undefined
+  readonly depth: number
+  node: NodeData
+  /** The names of its children, where it has any. */
+  children: readonly string[]
+  /** The position at which that was so. */
+  seenAt: bigint
+}
+
+export interface ScannedTree {
+  /** The root first, if it is there. */
+  readonly nodes: readonly TreeNode[]
+  /** The position up to which it is complete. */
+  readonly revision: bigint
+}
+
+export interface ScanRequest {
+  readonly root: string
+  /** The root's key; empty for that of the whole store. */
+  readonly rootKey: string
+  readonly linearizable: boolean
+  /** Whether the values are wanted. Otherwise a node that is a key may come with no data or others. */
+  readonly values: boolean
+  /** A node that is left out, with all below it. */
+  readonly except?: string | undefined
+}
+
+/**
+ * Reads a tree, level by level: two requests for each level, and for each hundred nodes in it.
+ *
+ * What was read at several moments is the state of one moment if there is a moment at which all of it held: each node tells
+ * since when it has been as it was read. If there is none, the nodes are read once more by a single request, or the tree
+ * anew. A tree of more than 4 MiB that others keep writing to may come as no moment saw it, each key as it was at some.
+ */
+export async function scanTree(
+  connection: ZooKeeperConnection,
+  request: ScanRequest,
+  call: Call,
+): Promise<ScannedTree> {
+  let last: Scanner | undefined
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    last = new Scanner(connection, request, call)
+    await last.read()
+    if (last.isOfOneMoment() || (await last.readAtOnce())) break
+  }
+  return last?.tree ?? { nodes: [], revision: 0n }
+}
+
+type Place = Omit<TreeNode, 'node' | 'children' | 'seenAt'>
+
+class Scanner {
+  readonly #connection: ZooKeeperConnection
+  readonly #request: ScanRequest
+  readonly #call: Call
+  #nodes: TreeNode[] = []
+  /** Whether a node was missing that had been there a moment before. */
+  #isTorn = false
+  #bytes = 0
+  #readSoFar = 0
+  #absentAt = 0n
+
+  constructor(connection: ZooKeeperConnection, request: ScanRequest, call: Call) {
+    this.#connection = connection
+    this.#request = request
+    this.#call = call
+  }
+
+  get tree(): ScannedTree {
+    return { nodes: this.#nodes, revision: this.#upTo() }
+  }
+
+  async read(): Promise<void> {
+    const { root, rootKey, linearizable } = this.#request
+    const sync = linearizable ? this.#connection.sync(this.#call) : undefined
+    const { results, zxid } = await this.#multiRead([
+      { type: 'children', path: root },
+      { type: 'get', path: root },
+    ])
+    sync?.check()
+    const [children, got] = results
+    const node = nodeOf(got ?? null)
+    if (node === null) {
+      this.#absentAt = zxid
+      return
+    }
+    const top: TreeNode = {
+      path: root,
+      key: rootKey,
+      depth: 0,
+      node,
+      children: namesOf(children),
+      seenAt: zxid,
+    }
+    this.#nodes.push(top)
+    for (let level = [top]; level.length > 0;) level = await this.#readBelow(level)
+  }
+
+  /** Whether there was a moment at which everything was as it was read. */
+  isOfOneMoment(): boolean {
+    if (this.#isTorn) return false
+    const upTo = this.#upTo()
+    return this.#nodes.every(({ node: { stat } }) => stat.mzxid <= upTo && stat.pzxid <= upTo)
+  }
+
+  /** Reads all nodes once more, at one moment; succeeds if no node has come or gone. */
+  async readAtOnce(): Promise<boolean> {
+    const nodes = this.#nodes
+    if (this.#isTorn || nodes.length > MOST_REREAD || this.#bytes > SMALL_TREE) return false
+    if (!this.#request.values && this.#hasLargeValues) return false
+    if (nodes.reduce((length, { path }) => length + path.length, 0) > MOST_REREAD_PATHS)
+      return false
+    const { results, zxid } = await this.#multiRead(
+      nodes.map(({ path }) => ({ type: 'get', path })),
+    )
+    for (const [i, tree] of nodes.entries()) {
+      const now = nodeOf(results[i] ?? null)
+      if (now === null || now.stat.pzxid > tree.seenAt) return false
+      tree.node = now
+    }
+    for (const tree of nodes) tree.seenAt = zxid
+    return true
+  }
+
+  async #readBelow(level: readonly TreeNode[]): Promise<TreeNode[]> {
+    const places = level.flatMap((parent) => this.#placesBelow(parent))
+    const found = await this.#readNodes(places.map(({ path }) => path))
+    const below: TreeNode[] = []
+    for (const [i, place] of places.entries()) {
+      const { node = null, seenAt = 0n } = found[i] ?? {}
+      if (node === null) this.#isTorn = true
+      else below.push({ ...place, node, seenAt, children: [] })
+    }
+    this.#nodes.push(...below)
+    const parents = below.filter(({ node }) => node.stat.numChildren > 0)
+    await this.#inBatches(parents, BATCH / 2, (batch) => this.#readChildren(batch))
+    return parents
+  }
+
+  #placesBelow({ path, key, depth, children }: TreeNode): Place[] {
+    const prefix = key === '' ? '' : `${String(key)}/`
+    return children
+      .filter((name) => path !== '/' || !isServersOrOwn(name))
+      .map((name): Place => {
+        // What is below a node of the library's own is one, too.
+        const child = key === undefined ? undefined : keyOfChild(prefix, name)
+        return { path: childOf(path, name), key: child, depth: depth + 1 }
+      })
+      .filter((place) => place.path !== this.#request.except)
+  }
+
+  /** The children of some nodes, and those nodes as they were then. */
+  async #readChildren(parents: readonly TreeNode[]): Promise<void> {
+    const { results, zxid } = await this.#multiRead(
+      parents.flatMap(({ path }) => [
+        { type: 'children', path } as const,
+        { type: 'get', path } as const,
+      ]),
+    )
+    for (const [i, parent] of parents.entries()) {
+      const node = nodeOf(results[2 * i + 1] ?? null)
+      if (node === null) {
+        this.#isTorn = true
+        continue
+      }
+      parent.node = node
+      parent.children = namesOf(results[2 * i])
+      parent.seenAt = zxid
+    }
+  }
+
+  async #readNodes(paths: readonly string[]): Promise<{ node: NodeData | null; seenAt: bigint }[]> {
+    const found: { node: NodeData | null; seenAt: bigint }[] = []
+    await this.#inBatches(paths, BATCH, async (batch, offset) => {
+      const { nodes, zxid } =
+        this.#request.values || !this.#hasLargeValues
+          ? await this.#getAll(batch)
+          : await this.#statAll(batch)
+      for (const [i, node] of nodes.entries()) found[offset + i] = { node, seenAt: zxid }
+    })
+    return found
+  }
+
+  async #getAll(paths: readonly string[]): Promise<{ nodes: (NodeData | null)[]; zxid: bigint }> {
+    const { results, zxid } = await this.#multiRead(paths.map((path) => ({ type: 'get', path })))
+    const nodes = results.map(nodeOf)
+    for (const node of nodes) this.#bytes += node?.stat.dataLength ?? 0
+    this.#readSoFar += nodes.length
+    return { nodes, zxid }
+  }
+
+  /** What the nodes are, without their data; only where there are none it takes a look whether that is a key. */
+  async #statAll(paths: readonly string[]): Promise<{ nodes: (NodeData | null)[]; zxid: bigint }> {
+    const position = new PositionedCall(this.#call)
+    const stats = await Promise.all(
+      paths.map((path) => this.#connection.client.exists(path, position)),
+    )
+    const unclear = paths.filter((_, i) => stats[i]?.dataLength === 0)
+    const { nodes: empty } =
+      unclear.length > 0 ? await this.#getAll(unclear) : { nodes: [] as (NodeData | null)[] }
+    const looked = new Map(unclear.map((path, i) => [path, empty[i] ?? null]))
+    const nodes = stats.map((stat, i) => {
+      const path = paths[i] ?? ''
+      if (looked.has(path)) return looked.get(path) ?? null
+      return stat === null ? null : { data: new Uint8Array(), stat }
+    })
+    return { nodes, zxid: position.zxid }
+  }
+
+  async #multiRead(reads: readonly Read[]): Promise<{ results: ReadResult[]; zxid: bigint }> {
+    const position = new PositionedCall(this.#call)
+    const results = await this.#connection.client.multiRead(reads, position)
+    return { results, zxid: position.zxid }
+  }
+
+  /** The first batch goes alone where it is to tell how large values are. */
+  async #inBatches<T>(
+    items: readonly T[],
+    size: number,
+    work: (batch: readonly T[], offset: number) => Promise<void>,
+  ): Promise<void> {
+    for (let offset = 0; offset < items.length;) {
+      const most = this.#readSoFar === 0 && !this.#request.values ? 1 : BATCHES_IN_FLIGHT
+      const batches: Promise<void>[] = []
+      for (; offset < items.length && batches.length < most; offset += size) {
+        batches.push(work(items.slice(offset, offset + size), offset))
+      }
+      await Promise.all(batches)
+    }
+  }
+
+  get #hasLargeValues(): boolean {
+    return this.#bytes > LARGE * this.#readSoFar
+  }
+
+  #upTo(): bigint {
+    return this.#nodes.reduce(
+      (least, { seenAt }) => (least === 0n || seenAt < least ? seenAt : least),
+      this.#absentAt,
+    )
+  }
+}
+
+const namesOf = (result: ReadResult | undefined): readonly string[] => {
+  if (result instanceof Error) throw result
+  return result?.type === 'children' ? result.children : []
+}
+
+/** The keys of a tree, without that of its root, in UTF-8 byte order. */
+export async function entriesOf(
+  connection: ZooKeeperConnection,
+  { nodes }: ScannedTree,
+  call: Call,
+): Promise<Entry[]> {
+  const births = await birthsIn(connection, nodes, call)
+  const entries: Entry[] = []
+  for (const { key, depth, node, path } of nodes) {
+    if (depth === 0 || key === undefined || !isKey(node)) continue
+    entries.push(entryOf(key, node, births.get(path) ?? node.stat.czxid))
+  }
+  return sortByKey(entries)
+}
+
+/** When those keys came into being that are more than leaves. Their records are nodes of the tree, too. */
+async function birthsIn(
+  connection: ZooKeeperConnection,
+  nodes: readonly TreeNode[],
+  call: Call,
+): Promise<Map<string, bigint>> {
+  const unusual = nodes.filter(({ depth, key, node }) => {
+    return depth > 0 && key !== undefined && isKey(node) && mayDiffer(node.stat)
+  })
+  if (unusual.length === 0) return new Map()
+  const recorded = new Map(
+    nodes.filter(({ key }) => key === undefined).map(({ path, node }) => [path, node]),
+  )
+  const births = await Promise.all(
+    unusual.map(async ({ path, node }): Promise<[string, bigint]> => {
+      const record = recorded.get(recordOf(path)) ?? null
+      const marked = await isDirectory(connection, path, node.stat, call)
+      return [path, birthOf(node.stat, record, marked).revision]
+    }),
+  )
+  return new Map(births)
+}
+
+async function isDirectory(
+  { client }: ZooKeeperConnection,
+  path: string,
+  stat: Stat,
+  call: Call,
+): Promise<boolean> {
+  const found = await client.getAcl(path, call)
+  return found?.stat.czxid === stat.czxid && isMarked(found.acl)
+}
+
+function sortByKey(entries: Entry[]): Entry[] {
+  // Where no key has a surrogate, the order of UTF-16 is that of UTF-8, and quicker to find.
+  const isPlain = entries.every(({ key }) => !/[\ud800-\udfff]/.test(key))
+  return entries.sort(
+    isPlain ? (a, b) => (a.key < b.key ? -1 : 1) : (a, b) => compareKeys(a.key, b.key),
+  )
+}

@@ -1,0 +1,57 @@
+import type { Call } from '@libkv/core'
+
+/** Reads on behalf of a call that writes: whether they were sent says nothing about the write. */
+export class ReadingCall {
+  readonly deadline: number
+  readonly connectDeadline: number
+  readonly #call: Call
+
+  constructor(call: Call) {
+    this.#call = call
+    this.deadline = call.deadline
+    this.connectDeadline = call.connectDeadline
+  }
+
+  get settled(): boolean {
+    return this.#call.settled
+  }
+
+  markSent(): void {
+    // Reading changes nothing.
+  }
+
+  onCancel(callback: () => void): void {
+    this.#call.onCancel(callback)
+  }
+}
+
+/** A call that is told at which position of the history the server has answered, or answered first. */
+export class PositionedCall {
+  readonly deadline: number
+  readonly connectDeadline: number
+  /** 0 before the answer. */
+  zxid = 0n
+  readonly #call: Call
+
+  constructor(call: Call) {
+    this.#call = call
+    this.deadline = call.deadline
+    this.connectDeadline = call.connectDeadline
+  }
+
+  get settled(): boolean {
+    return this.#call.settled
+  }
+
+  markSent(): void {
+    this.#call.markSent()
+  }
+
+  onCancel(callback: () => void): void {
+    this.#call.onCancel(callback)
+  }
+
+  answered(zxid: bigint): void {
+    if (this.zxid === 0n) this.zxid = zxid
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * The mapping between keys and the paths of ZooKeeper's nodes. It is one to one: each key has a path, and each path that
+ * ZooKeeper accepts stands for a key, except for the library's own nodes and those of the server.
+ *
+ * Nearly every key is its own path, with a slash before it. Escaped, by a percent sign and two digits for each byte of UTF-8,
+ * are only the characters that ZooKeeper refuses (`org.apache.zookeeper.common.PathUtils`): those above U+FFFF, the private
+ * use area, and U+FFF0 to U+FFFF. The first letter of the first segment `zookeeper`, which is the server's own, is `%7A`. What
+ * looks like an escape without being one, or like a name of the library's own, has `%25` for its percent sign.
+ */
+
+/** What the names of the library's own nodes begin with. They are no keys. */
+const OWN = '%libkv'
+
+/** Where the guards are, and nothing else. */
+export const GUARDS: string = `/${OWN}/guards`
+
+const SERVERS_OWN = 'zookeeper'
+const SERVERS_OWN_ESCAPED = '%7Aookeeper'
+
+const plain = /^[ -$&-~]*$/
+const refused = /[\ud800-\udbff][\udc00-\udfff]|[\ue000-\uf8ff\ufff0-\uffff]/g
+/** The escape of U+E000 to U+F8FF, of U+FFF0 to U+FFFF or of what is above; with `25` before it, a text that looks like it. */
+const escape =
+  /%((?:25)*)(?:EE(?:%[89AB][\dA-F]){2}|EF%(?:[89][\dA-F]|A[0-3])%[89AB][\dA-F]|EF%BF%B[\dA-F]|F0%[9AB][\dA-F](?:%[89AB][\dA-F]){2}|F[123](?:%[89AB][\dA-F]){3}|F4%8[\dA-F](?:%[89AB][\dA-F]){2})/g
+const likeOwn = /(?<=^|\/)%(?=(?:25)*libkv)/g
+const escapedLikeOwn = /^%25(?=(?:25)*libkv)/
+const likeServersOwn = /^%(?=(?:25)*7Aookeeper(?:\/|$))/
+const escapedLikeServersOwn = /^%25(?=(?:25)*7Aookeeper$)/
+
+/** Whether a node in the root is the directory of the servers, or of the guards. */
+export const isServersOrOwn = (name: string): boolean => name === SERVERS_OWN || name === OWN
+
+/** The path of a key's node. */
+export function pathOf(key: string): string {
+  if (plain.test(key) && !key.startsWith(SERVERS_OWN)) return `/${key}`
+  const escaped = key
+    .replace(escape, (text) => `%25${text.slice(1)}`)
+    .replace(likeOwn, '%25')
+    .replace(likeServersOwn, '%25')
+    .replace(refused, encodeURIComponent)
+  const isServersOwn = escaped === SERVERS_OWN || escaped.startsWith(`${SERVERS_OWN}/`)
+  return isServersOwn
+    ? `/${SERVERS_OWN_ESCAPED}${escaped.slice(SERVERS_OWN.length)}`
+    : `/${escaped}`
+}
+
+/** The key of a child; undefined for what is none. `prefix` is the parent's key with a slash, or empty. */
+export function keyOfChild(prefix: string, name: string): string | undefined {
+  if (!name.includes('%')) return prefix === '' && name === SERVERS_OWN ? undefined : prefix + name
+  if (name.startsWith(OWN)) return undefined
+  if (prefix === '' && name === SERVERS_OWN_ESCAPED) return SERVERS_OWN
+  let text = name.replace(escapedLikeOwn, '%')
+  if (prefix === '') text = text.replace(escapedLikeServersOwn, '%')
+  return prefix + text.replace(escape, unescape)
+}
+
+function unescape(text: string, marks: string): string {
+  return marks === '' ? decodeURIComponent(text) : `%${text.slice(3)}`
+}
+
+/** The path of the directory that a prefix names, which is empty or ends in a slash. */
+export function directoryOf(prefix: string): string {
+  return prefix === '' ? '/' : pathOf(prefix.slice(0, -1))
+}
+
+/** The key of a path; undefined for what is none. */
+export function keyOfPath(path: string): string | undefined {
+  let prefix = ''
+  for (const name of path.slice(1).split('/')) {
+    const key = keyOfChild(prefix, name)
+    if (key === undefined) return undefined
+    prefix = `${key}/`
+  }
+  return prefix.slice(0, -1)
+}
+
+/** The path of the directory that a node is in. */
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(1, path.lastIndexOf('/')))
+}
+
+/** The path of a node in a directory. */
+export function childOf(directory: string, name: string): string {
+  return directory === '/' ? `/${name}` : `${directory}/${name}`
+}
+
+/** Where it is recorded when a key came into being, if its node's own birth does not tell. */
+export function recordOf(path: string): string {
+  const slash = path.lastIndexOf('/')
+  return `${path.slice(0, slash)}/${OWN}-born-${path.slice(slash + 1)}`
+}
+
+/** The name that a record is about; undefined for what is none. */
+export function subjectOfRecord(name: string): string | undefined {
+  const begin = `${OWN}-born-`
+  return name.startsWith(begin) ? name.slice(begin.length) : undefined
+}
+
+/** A child that may come and go, to show that its parent is more than a leaf. */
+export function tokenOf(path: string): string {
+  return `${path}/${OWN}`
+}
+
+/** The directories below which only the library writes, so that they never become keys and the server may remove them. */
+const lockLine = /(?:^|\/)\.libkv\/lock\/[^/]+$/
+
+export const isLockLine = (path: string): boolean => lockLine.test(path)

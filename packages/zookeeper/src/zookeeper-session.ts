@@ -1,0 +1,53 @@
+import { LibkvError } from '@libkv/core'
+import type { Call, DriverSession } from '@libkv/core'
+import type { ZooKeeperClient } from './client/index.ts'
+import type { Housekeeping } from './housekeeping.ts'
+import { ZooKeeperConnection } from './zookeeper-connection.ts'
+import { errorOfSession } from './zookeeper-errors.ts'
+
+/**
+ * A session of ZooKeeper, on a connection of its own: so it lasts as long as it is kept alive, whatever becomes of the others.
+ */
+export class ZooKeeperSession implements DriverSession {
+  readonly id: string
+  readonly ttl: number
+  readonly connection: ZooKeeperConnection
+  readonly #client: ZooKeeperClient
+  readonly #housekeeping: Housekeeping
+  /** Where keys were bound to it. */
+  readonly #paths = new Set<string>()
+
+  /** @param leeway - how much earlier than the granted timeout the servers may end it, in milliseconds. */
+  constructor(client: ZooKeeperClient, leeway: number, housekeeping: Housekeeping) {
+    this.#client = client
+    this.#housekeeping = housekeeping
+    this.connection = new ZooKeeperConnection(client)
+    this.id = `0x${BigInt.asUintN(64, client.sessionId).toString(16)}`
+    this.ttl = client.negotiatedTimeout - leeway
+  }
+
+  /** Keys were bound to it at those paths. */
+  bound(path: string): void {
+    this.#paths.add(path)
+  }
+
+  async renew(call: Call): Promise<void> {
+    try {
+      await this.#client.exists('/', call)
+    } catch (error) {
+      throw errorOfSession(error)
+    }
+  }
+
+  async close(call: Call): Promise<void> {
+    await this.#client.close()
+    for (const path of this.#paths) this.#housekeeping.removed(path)
+    if (call.settled) throw new LibkvError('CLOSED', 'nobody waits for it any more')
+  }
+}
+
+/** The session that a write names. */
+export function sessionOf(session: DriverSession): ZooKeeperSession {
+  if (session instanceof ZooKeeperSession) return session
+  throw new TypeError('the session is one of another backend')
+}

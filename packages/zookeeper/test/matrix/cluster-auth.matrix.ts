@@ -1,0 +1,4 @@
+import { conformanceOn } from '../../../../tooling/backend-cases/conformance-on.ts'
+import { zookeeperUnderTest } from '../zookeeper-under-test.ts'
+
+conformanceOn(zookeeperUnderTest, { nodes: 3, security: 'auth' })

@@ -1,0 +1,28 @@
+import { zookeeper } from '@libkv/zookeeper'
+import type { BackendUnderTest } from '../../../tooling/backend-cases/backend-under-test.ts'
+import type { Servers } from '../../../tooling/servers/index.ts'
+import { ZooKeeperCounter } from '../../../tooling/servers/zookeeper-counter.ts'
+import { zookeeperCapabilities } from '../src/zookeeper-driver.ts'
+
+/** The `tickTime` of the test servers, in milliseconds. */
+export const TICK_TIME = 500
+
+/** ZooKeeper, as the cases that all backends share know it. */
+export const zookeeperUnderTest: BackendUnderTest = {
+  backend: 'zookeeper',
+  capabilities: zookeeperCapabilities(TICK_TIME),
+  openAt: (addresses, options) =>
+    zookeeper(addresses, { tickTime: TICK_TIME, sessionTimeout: 4_000, ...options }),
+  accessTo(servers) {
+    const { tls, credentials } = servers as Servers<'zookeeper'>
+    const [username = '', password = ''] = credentials?.auth.split(':') ?? []
+    return {
+      ...(tls && { tls: { ca: tls.ca, cert: tls.cert, key: tls.key } }),
+      ...(credentials && { auth: { scheme: 'digest', username, password } }),
+    }
+  },
+  steadyTtl: 10_000,
+  countTo: (endpoint) => ZooKeeperCounter.to(endpoint),
+  waitsForQuorum: false,
+  isMuteWithoutQuorum: true,
+}
