@@ -1,6 +1,7 @@
 import { consul } from '@libkv/consul'
 import { etcd } from '@libkv/etcd'
 import { memory, memoryFaults } from '@libkv/memory'
+import { zookeeper } from '@libkv/zookeeper'
 import type { ConformanceTarget } from '@libkv/conformance'
 import type { BackendFactory } from '@libkv/core'
 import { selectedBackends, startServers } from '../servers/index.ts'
@@ -16,6 +17,7 @@ const factories: Readonly<Record<Backend, BackendFactory>> = {
   // As the test servers are configured.
   consul: (addresses, options) => consul(addresses, { minimumTtl: 1_000, ...options }),
   etcd,
+  zookeeper: (addresses, options) => zookeeper(addresses, { tickTime: 500, ...options }),
 }
 
 /** The embedded store, and each selected backend on a server that the hooks start and end. */
