@@ -60,6 +60,7 @@ export class ZooKeeperCounter implements AsyncDisposable {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   readonly #toLose = new Set<string>()
+  readonly #before = new Map<string, () => Promise<unknown>>()
   /** How many requests are not answered yet, on all connections. */
   #underWay = 0
 
@@ -90,6 +91,11 @@ export class ZooKeeperCounter implements AsyncDisposable {
     this.total = 0
   }
 
+  /** Lets the work be done just before the next request of that name reaches the server. */
+  beforeNext(name: string, work: () => Promise<unknown>): void {
+    this.#before.set(name, work)
+  }
+
   loseNextAnswer(name: string): void {
     this.#toLose.add(name)
   }
@@ -113,6 +119,7 @@ export class ZooKeeperCounter implements AsyncDisposable {
       })
     }
     const lost = new Set<number>()
+    let passing = Promise.resolve()
     let isGranted = false
     let [asked, answered] = [0, 0]
     client.on('close', () => {
@@ -126,9 +133,13 @@ export class ZooKeeperCounter implements AsyncDisposable {
         this.#count(name)
       }
       if (name !== undefined && this.#toLose.delete(name)) lost.add(frame.readInt32BE(0))
+      const work = this.#before.get(name ?? '')
+      this.#before.delete(name ?? '')
+      if (work !== undefined) passing = passing.then(work).then(() => undefined)
       const length = Buffer.alloc(4)
       length.writeInt32BE(frame.length)
-      server.write(Buffer.concat([length, frame]))
+      // Nothing overtakes what is held up.
+      passing = passing.then(() => void server.write(Buffer.concat([length, frame])))
     })
     const answers = new Frames((frame) => {
       // The grant of the session has no xid.

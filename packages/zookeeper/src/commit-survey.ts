@@ -99,8 +99,8 @@ function lookAbove(
   const nearest = unknown.findIndex((path) => (stats.get(path) ?? null) !== null)
   subject.missing = nearest < 0 ? unknown : unknown.slice(0, nearest)
   const path = unknown[nearest]
-  const stat = path === undefined ? undefined : stats.get(path)
-  const isEphemeral = path !== undefined && stat != null && stat.ephemeralOwner !== 0n
+  const stat = path === undefined ? null : (stats.get(path) ?? null)
+  const isEphemeral = path !== undefined && stat !== null && stat.ephemeralOwner !== 0n
   subject.above = isEphemeral ? { path, stat } : undefined
 }
 

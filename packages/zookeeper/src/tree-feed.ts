@@ -65,7 +65,7 @@ export class TreeFeed extends ZooKeeperFeed {
 
   readonly #onChange = ({ path }: WatchEvent): void => {
     const key = keyOfPath(path)
-    if (key === undefined || !key.startsWith(this.#prefix)) return
+    if (!key?.startsWith(this.#prefix)) return
     this.#changed.add(key)
     this.due()
   }

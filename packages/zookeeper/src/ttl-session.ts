@@ -1,4 +1,4 @@
-import { DetachedCall, backoff } from '@libkv/core'
+import { DetachedCall, LibkvError, backoff } from '@libkv/core'
 import type { Timer } from '@libkv/core'
 import type { ZooKeeperClient } from './client/index.ts'
 import type { Housekeeping } from './housekeeping.ts'
@@ -28,6 +28,7 @@ export class TtlSession {
   readonly #onIdle: () => void
   /** Writes on their way. */
   #users = 0
+  #closed = false
 
   /** @param onIdle - called when no key depends on the session any more. */
   constructor(
@@ -44,11 +45,16 @@ export class TtlSession {
   }
 
   get isOver(): boolean {
+    if (this.#closed) return true
     return this.#client.state !== 'connecting' && this.#client.state !== 'connected'
   }
 
   /** Holds the session while a write is on its way. */
   async use<T>(work: () => Promise<T>): Promise<T> {
+    if (this.isOver) {
+      const message = 'the session of keys with a ttl has just ended'
+      throw new LibkvError('NOT_REACHABLE', message, { retryable: true })
+    }
     this.#users++
     try {
       return await work()
@@ -81,6 +87,7 @@ export class TtlSession {
   /** Stops the timers. Keys that are left go with the session. */
   async close(): Promise<void> {
     const isNeeded = this.#mortals.size > 0 && !this.isOver
+    this.#closed = true
     for (const { timer } of this.#mortals) timer.cancel()
     this.#mortals.clear()
     if (isNeeded) this.#client.abandon()
@@ -138,6 +145,6 @@ export class TtlSession {
   }
 
   #idleIfUnused(): void {
-    if (this.#users === 0 && this.#mortals.size === 0) this.#onIdle()
+    if (this.#users === 0 && this.#mortals.size === 0 && !this.#closed) this.#onIdle()
   }
 }

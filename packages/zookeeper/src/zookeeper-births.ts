@@ -47,7 +47,7 @@ export interface Birth {
 export function birthOf(stat: Stat, record: NodeData | null, marked: boolean): Birth {
   if (!mayDiffer(stat)) return { revision: stat.czxid }
   const read = readRecord(record)
-  if (record !== null && read !== undefined && read.node === stat.czxid) {
+  if (read?.node === stat.czxid) {
     if (read.birth !== undefined) return { revision: read.birth }
     return unrecorded(stat, read.version)
   }

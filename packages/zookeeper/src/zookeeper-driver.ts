@@ -196,7 +196,7 @@ export class ZooKeeperDriver implements Driver {
     call: Call,
   ): Promise<CommitOutcome> {
     try {
-      const session = await this.#sessions.forTtl(ttl, call)
+      const session = await this.#sessions.forTtl(ttl)
       return await session.use(async () => {
         const expect = (revision: bigint | undefined): void => {
           for (const write of writes) {

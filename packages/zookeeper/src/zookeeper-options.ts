@@ -120,7 +120,7 @@ const isPath = (path: string): boolean =>
   typeof path === 'string' && (path === '/' || /^(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/.test(path))
 
 /** A URL gives numbers as text. */
-function milliseconds(name: string, given: number): number {
+function milliseconds(name: string, given: unknown): number {
   const value = Number(given)
   if (value >= 1 && Number.isFinite(value)) return value
   throw invalid(`${name} is ${String(given)}; it must be a number of milliseconds, at least 1`)

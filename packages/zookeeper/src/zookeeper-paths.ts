@@ -12,7 +12,7 @@
 const OWN = '%libkv'
 
 /** Where the guards are, and nothing else. */
-export const GUARDS: string = `/${OWN}/guards`
+export const GUARDS = `/${OWN}/guards` as const
 
 const SERVERS_OWN = 'zookeeper'
 const SERVERS_OWN_ESCAPED = '%7Aookeeper'

@@ -1,4 +1,4 @@
-import { LibkvError } from '@libkv/core'
+import { DetachedCall, LibkvError } from '@libkv/core'
 import type { Call } from '@libkv/core'
 import { ZooKeeperClient } from './client/index.ts'
 import type { ClientOptions } from './client/index.ts'
@@ -39,17 +39,17 @@ export class ZooKeeperSessions {
    * A session for keys with that time to live: one that lasts as long, or nearly, so that a crash of this process lets them live
    * as long as possible. There is one for each power of two.
    */
-  async forTtl(ttl: number, call: Call): Promise<TtlSession> {
+  async forTtl(ttl: number): Promise<TtlSession> {
     const { tickTime } = this.#options
     const shortest = SHORTEST_SESSION * tickTime
     const powers = Math.floor(Math.log2(Math.min(ttl, LONGEST_SESSION * tickTime) / shortest))
     const timeout = shortest * 2 ** Math.max(0, powers)
-    const opened = await this.#ttlSessions.get(timeout)?.catch(() => undefined)
-    if (opened?.isOver === false) return opened
-    if (opened !== undefined) this.#open.delete(opened)
-    const opening = this.#openForTtl(timeout, call)
-    this.#ttlSessions.set(timeout, opening)
-    return opening
+    const known = this.#ttlSessions.get(timeout)
+    if (known === undefined) return this.#openForTtl(timeout)
+    const session = await known
+    if (!session.isOver) return session
+    this.#forget(timeout, known)
+    return this.forTtl(ttl)
   }
 
   /** Whether there are keys with a time to live. */
@@ -66,21 +66,36 @@ export class ZooKeeperSessions {
 
   async close(): Promise<void> {
     this.#closed = true
-    const sessions = await Promise.allSettled(this.#ttlSessions.values())
-    await Promise.all(
-      sessions.map((result) => (result.status === 'fulfilled' ? result.value.close() : undefined)),
-    )
+    await Promise.allSettled(this.#ttlSessions.values())
+    await Promise.all([...this.#open].map((session) => session.close()))
   }
 
-  async #openForTtl(timeout: number, call: Call): Promise<TtlSession> {
-    const client = await this.#connect(timeout, call)
-    const session = new TtlSession(client, this.#options, this.#housekeeping, () => {
-      this.#ttlSessions.delete(timeout)
-      this.#open.delete(session)
-      void session.close()
+  /** It belongs to no call, for all that write such keys share it. */
+  #openForTtl(timeout: number): Promise<TtlSession> {
+    const { runtime, requestTimeout, connectionTimeout } = this.#options
+    const call = new DetachedCall(runtime, requestTimeout, connectionTimeout)
+    const opening = this.#connect(timeout, call).then((client) => {
+      const session = new TtlSession(client, this.#options, this.#housekeeping, () => {
+        this.#forget(timeout, opening)
+        this.#open.delete(session)
+        void session.close()
+      })
+      this.#open.add(session)
+      return session
     })
-    this.#open.add(session)
-    return session
+    this.#ttlSessions.set(timeout, opening)
+    opening
+      .catch(() => {
+        this.#forget(timeout, opening)
+      })
+      .finally(() => {
+        call.done()
+      })
+    return opening
+  }
+
+  #forget(timeout: number, session: Promise<TtlSession>): void {
+    if (this.#ttlSessions.get(timeout) === session) this.#ttlSessions.delete(timeout)
   }
 
   async #connect(ttl: number, call: Call): Promise<ZooKeeperClient> {
