@@ -141,7 +141,8 @@ export class CommitPlan {
     const { path, stat, isKey } = subject
     const { value: data } = write
     const isBound = write.session !== undefined || write.ttl !== undefined
-    const owner = isBound ? this.#context.sessionId : 0n
+    let owner = isBound ? this.#context.sessionId : 0n
+    if (write.keepSession === true) owner = stat.ephemeralOwner
     if (stat.ephemeralOwner === owner && isKey) {
       this.#changes.push({ type: 'set', path, data, version: stat.version })
     } else if (isBound || stat.ephemeralOwner !== 0n) {
