@@ -5,10 +5,12 @@ import { consulBench } from './consul.ts'
 import { etcdBench } from './etcd.ts'
 import { report } from './rows.ts'
 import type { Bench } from './rows.ts'
+import { zookeeperBench } from './zookeeper.ts'
 
-const benches: Readonly<Record<string, (endpoint: string) => Promise<Bench>>> = {
+const benches: Readonly<Record<string, (endpoint: string) => Promise<Bench | Bench[]>>> = {
   consul: consulBench,
   etcd: etcdBench,
+  zookeeper: zookeeperBench,
 }
 
 /** Endpoints that were given, by backend; a backend alone gets a server of its own. */
@@ -22,10 +24,12 @@ for (const [backend, open] of Object.entries(benches)) {
   if (given.size > 0 && !given.has(backend)) continue
   const endpoint = given.get(backend)
   await using server = endpoint === undefined ? await startServers(backend as Backend) : null
-  const bench = await open(endpoint ?? server?.endpoints[0] ?? '')
-  try {
-    await report(bench)
-  } finally {
-    await bench.close()
+  // Some raw clients are worth a comparison each.
+  for (const bench of [await open(endpoint ?? server?.endpoints[0] ?? '')].flat()) {
+    try {
+      await report(bench)
+    } finally {
+      await bench.close()
+    }
   }
 }

@@ -42,17 +42,40 @@ class Frames {
   }
 }
 
+function framed(content: Buffer): Buffer {
+  const length = Buffer.alloc(4)
+  length.writeInt32BE(content.length)
+  return Buffer.concat([length, content])
+}
+
+/** A request that any server knows, for the root. */
+function exists(xid: number): Buffer {
+  const request = Buffer.alloc(14)
+  request.writeInt32BE(xid, 0)
+  request.writeInt32BE(3, 4)
+  request.writeInt32BE(1, 8)
+  request.write('/', 12)
+  return request
+}
+
+/** The head of an answer, with another error: xid, zxid, UNIMPLEMENTED. */
+function unimplemented(answer: Buffer): Buffer {
+  const head = Buffer.from(answer.subarray(0, 16))
+  head.writeInt32BE(-6, 12)
+  return head
+}
+
 /**
  * A proxy on 127.0.0.1 that counts the requests that pass through it to a plain ZooKeeper server, under the names that
  * ZooKeeper's `OpCode` has for them; `connect` is the beginning of a session. Pings and the like are not counted.
  *
- * What it can rewrite are the opcodes: a server answers one that it does not know as an old server answers those that came later.
+ * Requests named in `unknown` are answered as by an old server, which does not know them.
  */
 export class ZooKeeperCounter implements AsyncDisposable {
   readonly counts: Map<string, number> = new Map()
   /** Round trips: what is asked while something else is not answered yet is part of the same one. */
   total = 0
-  /** The names of requests that the server is to take for unknown ones. */
+  /** The names of requests that are answered with UNIMPLEMENTED. */
   readonly unknown: Set<string> = new Set()
 
   readonly #host: string
@@ -126,35 +149,40 @@ export class ZooKeeperCounter implements AsyncDisposable {
       this.#underWay -= asked - answered
       asked = answered
     })
+    const refused = new Set<number>()
     const requests = new Frames((frame) => {
       const name = this.#nameOf(frame)
       if (name !== undefined) {
         asked++
         this.#count(name)
+        if (this.#toLose.delete(name)) lost.add(frame.readInt32BE(0))
       }
-      if (name !== undefined && this.#toLose.delete(name)) lost.add(frame.readInt32BE(0))
+      const isUnknown = this.unknown.has(name ?? '')
+      if (isUnknown) refused.add(frame.readInt32BE(0))
       const work = this.#before.get(name ?? '')
       this.#before.delete(name ?? '')
       if (work !== undefined) passing = passing.then(work).then(() => undefined)
-      const length = Buffer.alloc(4)
-      length.writeInt32BE(frame.length)
-      // Nothing overtakes what is held up.
-      passing = passing.then(() => void server.write(Buffer.concat([length, frame])))
+      // Nothing overtakes what is held up, or what is asked instead so that there is an answer in its place.
+      const passed = framed(isUnknown ? exists(frame.readInt32BE(0)) : frame)
+      passing = passing.then(() => void server.write(passed))
     })
     const answers = new Frames((frame) => {
       // The grant of the session has no xid.
-      if (isGranted && frame.readInt32BE(0) < 0) return
-      answered++
-      this.#underWay--
-      if (isGranted && lost.has(frame.readInt32BE(0))) client.destroy()
+      const xid = isGranted ? frame.readInt32BE(0) : 0
+      if (xid >= 0) {
+        answered++
+        this.#underWay--
+        if (lost.has(xid)) client.destroy()
+      }
       isGranted = true
+      const answer = refused.delete(xid) ? unimplemented(frame) : frame
+      if (!client.destroyed) client.write(framed(answer))
     })
     client.on('data', (chunk: Buffer) => {
       requests.take(chunk)
     })
     server.on('data', (chunk: Buffer) => {
       answers.take(chunk)
-      if (!client.destroyed) client.write(chunk)
     })
   }
 
@@ -169,7 +197,6 @@ export class ZooKeeperCounter implements AsyncDisposable {
     if (xid === 0) return 'connect'
     if (xid < 0) return undefined
     const name = names[frame.readInt32BE(4)]
-    if (name !== undefined && this.unknown.has(name)) frame.writeInt32BE(999, 4)
     return name ?? 'other'
   }
 }

@@ -1,6 +1,8 @@
 import type { Change, DetachedCall, Entry, Observer } from '@libkv/core'
 import { mayDiffer } from './zookeeper-births.ts'
+import { isZooKeeperError } from './client/index.ts'
 import type { StateEvent, WatchEvent } from './client/index.ts'
+import { OneShotWatches } from './one-shot-watches.ts'
 import { entriesOf, scanTree } from './tree-scan.ts'
 import { PositionedCall } from './zookeeper-calls.ts'
 import { entryOf, isKey, nodeOf } from './zookeeper-connection.ts'
@@ -30,6 +32,8 @@ export class TreeFeed extends ZooKeeperFeed {
   /** Keys that have changed since they were read. */
   readonly #changed = new Set<string>()
   #isWatching = false
+  /** Where servers have no watch for a tree. */
+  #oneShot: OneShotWatches | undefined
   #wasLost = false
   /** Whether there was a gap, after which the whole tree is to be read. */
   #hasGap = true
@@ -48,6 +52,8 @@ export class TreeFeed extends ZooKeeperFeed {
   }
 
   protected override unwatch(): void {
+    this.#oneShot?.clear()
+    if (!this.#isWatching) return
     this.#isWatching = false
     void this.context.connection.client
       .removeWatch(this.#root, this.#onChange)
@@ -55,10 +61,17 @@ export class TreeFeed extends ZooKeeperFeed {
   }
 
   protected override stateChanged({ type }: StateEvent): void {
-    if (type === 'expired') this.#isWatching = false
+    if (type === 'expired') {
+      this.#isWatching = false
+      this.#oneShot?.forget()
+    }
     if (type === 'expired' || type === 'disconnected') this.#wasLost = true
     if (type !== 'connected' || !this.#wasLost) return
     this.#wasLost = false
+    this.#onGap()
+  }
+
+  readonly #onGap = (): void => {
     this.#hasGap = true
     this.due()
   }
@@ -75,10 +88,7 @@ export class TreeFeed extends ZooKeeperFeed {
     this.#hasGap = false
     this.#changed.clear()
     try {
-      const watching = this.#isWatching
-        ? Promise.resolve()
-        : connection.client.watch(this.#root, 'persistentRecursive', this.#onChange, call)
-      this.#isWatching = true
+      const watching = this.#watch(call)
       const request = {
         root: this.#root,
         rootKey: this.#prefix.slice(0, -1),
@@ -87,7 +97,10 @@ export class TreeFeed extends ZooKeeperFeed {
       }
       const [tree] = await Promise.all([scanTree(connection, request, call), watching])
       const entries = await entriesOf(connection, tree, call)
+      // What has changed since is read once this is told.
+      const hasChanged = await this.#oneShot?.arm(this.#root, tree.nodes, call)
       if (this.isClosed) return
+      if (hasChanged === true) this.#onGap()
       this.#known.clear()
       for (const entry of entries) this.#known.set(entry.key, told(entry))
       this.#revision = tree.revision > this.#revision ? tree.revision : this.#revision
@@ -95,8 +108,18 @@ export class TreeFeed extends ZooKeeperFeed {
     } catch (error) {
       this.#hasGap = true
       this.unwatch()
+      if (isZooKeeperError(error, 'UNIMPLEMENTED')) {
+        this.#oneShot ??= new OneShotWatches(connection.client, this.#onGap)
+      }
       throw error
     }
+  }
+
+  #watch(call: DetachedCall): Promise<void> {
+    if (this.#isWatching || this.#oneShot !== undefined) return Promise.resolve()
+    this.#isWatching = true
+    const { client } = this.context.connection
+    return client.watch(this.#root, 'persistentRecursive', this.#onChange, call)
   }
 
   async #readChanged(call: DetachedCall): Promise<void> {

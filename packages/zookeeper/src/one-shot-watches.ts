@@ -1,0 +1,91 @@
+import type { Call } from '@libkv/core'
+import type { ZooKeeperClient } from './client/index.ts'
+import type { TreeNode } from './tree-scan.ts'
+
+/** The watches that one node has now. */
+interface Armed {
+  data: boolean
+  children: boolean
+  readonly listener: (event: { readonly type: string }) => void
+}
+
+/**
+ * Two watches for each node of a tree, for servers before 3.6, which have none for a tree as a whole. Each tells once, and
+ * what changes while there is no connection it tells when there is one again.
+ */
+export class OneShotWatches {
+  readonly #client: ZooKeeperClient
+  readonly #onChange: () => void
+  readonly #armed = new Map<string, Armed>()
+
+  constructor(client: ZooKeeperClient, onChange: () => void) {
+    this.#client = client
+    this.#onChange = onChange
+  }
+
+  /**
+   * Watches the nodes that were read, and the root also where it is missing.
+   *
+   * @returns whether any of them has changed since it was read.
+   */
+  async arm(root: string, nodes: readonly TreeNode[], call: Call): Promise<boolean> {
+    if (nodes.length === 0) return (await this.#armData(root, call)) !== undefined
+    const changes = await Promise.all(
+      nodes.map(async ({ path, node: { stat } }) => {
+        const [mzxid = stat.mzxid, pzxid = stat.pzxid] = await Promise.all([
+          this.#armData(path, call),
+          this.#armChildren(path, call),
+        ])
+        return mzxid !== stat.mzxid || pzxid !== stat.pzxid
+      }),
+    )
+    return changes.some(Boolean)
+  }
+
+  /** The session is gone, and all watches with it. */
+  forget(): void {
+    this.#armed.clear()
+  }
+
+  clear(): void {
+    for (const [path, { listener }] of this.#armed) {
+      void this.#client.removeWatch(path, listener).catch(() => undefined)
+    }
+    this.#armed.clear()
+  }
+
+  /** @returns when the node was last written; undefined if nothing was asked, or there is none. */
+  async #armData(path: string, call: Call): Promise<bigint | undefined> {
+    const armed = this.#armedAt(path)
+    if (armed.data) return undefined
+    armed.data = true
+    const stat = await this.#client.exists(path, call, armed.listener)
+    return stat?.mzxid
+  }
+
+  async #armChildren(path: string, call: Call): Promise<bigint | undefined> {
+    const armed = this.#armedAt(path)
+    if (armed.children) return undefined
+    armed.children = true
+    const found = await this.#client.children(path, call, armed.listener)
+    if (found === null) armed.children = false
+    return found?.stat.pzxid ?? -1n
+  }
+
+  #armedAt(path: string): Armed {
+    const known = this.#armed.get(path)
+    if (known !== undefined) return known
+    const armed: Armed = {
+      data: false,
+      children: false,
+      listener: ({ type }) => {
+        if (type !== 'childrenChanged') armed.data = false
+        if (type === 'childrenChanged' || type === 'deleted') armed.children = false
+        if (!armed.data && !armed.children) this.#armed.delete(path)
+        this.#onChange()
+      },
+    }
+    this.#armed.set(path, armed)
+    return armed
+  }
+}
