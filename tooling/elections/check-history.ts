@@ -91,7 +91,7 @@ export function overlapsOf({ beliefs, incidents }: ElectionHistory): Overlap[] {
  * How long, in milliseconds, a leader may go on to believe when the store has ended its session before the time that it had
  * granted: nobody can know that before he is told.
  */
-export const NOTICE = 250
+const NOTICE = 250
 
 function twoLeaders(history: ElectionHistory, withdrawals: readonly Fault[]): string[] {
   const isExcused = ({ fault, ms }: Overlap): boolean =>
