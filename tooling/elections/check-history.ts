@@ -1,10 +1,17 @@
-import { FAULTS, compare, inOrder } from './history.ts'
+import { FAULTS, compare, incidentOf, inOrder } from './history.ts'
 import type { Belief, ElectionHistory, Fault, Write } from './history.ts'
 
-/** All that is wrong with what happened; nothing, if the library keeps its promises. */
-export function violationsOf(history: ElectionHistory): string[] {
+/**
+ * All that is wrong with what happened; nothing, if the library keeps its promises.
+ *
+ * @param withdrawals - the faults in which the store ends a session before the time that it has granted; see {@link NOTICE}.
+ */
+export function violationsOf(
+  history: ElectionHistory,
+  withdrawals: readonly Fault[] = [],
+): string[] {
   return [
-    ...twoLeaders(history),
+    ...twoLeaders(history, withdrawals),
     ...disorder(history.beliefs),
     ...wrongAfterFreeze(history),
     ...staleWrites(history, history.fenced).map(
@@ -72,8 +79,7 @@ export function overlapsOf({ beliefs, incidents }: ElectionHistory): Overlap[] {
   for (const young of [...beliefs].sort((a, b) => compare(a.from, b.from))) {
     if (latest !== undefined && young.from <= latest.to) {
       const end = young.to < latest.to ? young.to : latest.to
-      const { fault } =
-        incidents.find(({ at, over = young.from }) => at <= young.from && young.from <= over) ?? {}
+      const { fault } = incidentOf(young, incidents) ?? {}
       found.push({ old: latest, young, ms: Number(end - young.from) / 1e6, fault })
     }
     if (latest === undefined || young.to > latest.to) latest = young
@@ -82,22 +88,21 @@ export function overlapsOf({ beliefs, incidents }: ElectionHistory): Overlap[] {
 }
 
 /**
- * How long, in milliseconds, a leader may go on to believe whose session an operator has destroyed: the server takes back what it
- * had granted, and the leader cannot know before it is told.
+ * How long, in milliseconds, a leader may go on to believe when the store has ended its session before the time that it had
+ * granted: nobody can know that before he is told.
  */
-export const NOTICE = 250
+const NOTICE = 250
 
-/** Whether the old leader just had not been told yet that its session was destroyed. */
-export const isUnavoidable = ({ fault, ms }: Overlap): boolean =>
-  fault === 'session destroyed' && ms <= NOTICE
-
-const twoLeaders = (history: ElectionHistory): string[] =>
-  overlapsOf(history)
-    .filter((overlap) => !isUnavoidable(overlap))
+function twoLeaders(history: ElectionHistory, withdrawals: readonly Fault[]): string[] {
+  const isExcused = ({ fault, ms }: Overlap): boolean =>
+    fault !== undefined && withdrawals.includes(fault) && ms <= NOTICE
+  return overlapsOf(history)
+    .filter((overlap) => !isExcused(overlap))
     .map(
       ({ old, young, ms, fault = 'nothing happened' }) =>
         `two leaders for ${ms.toFixed(3)} ms: ${name(old)} still, ${name(young)} already (${fault})`,
     )
+}
 
 function disorder(beliefs: readonly Belief[]): string[] {
   const found: string[] = []

@@ -101,6 +101,14 @@ export function parseLog(
   return { beliefs, denials, refused }
 }
 
+/** For how long after it is over, in ns, a fault has consequences: what was frozen catches up. */
+const AFTERMATH = 500_000_000n
+
+/** What happened that made somebody lead. */
+export function incidentOf({ from }: Belief, incidents: readonly Incident[]): Incident | undefined {
+  return incidents.findLast(({ at, over = from }) => at <= from && from <= over + AFTERMATH)
+}
+
 /** The beliefs in the order of their terms. */
 export const inOrder = (beliefs: readonly Belief[]): Belief[] =>
   [...beliefs].sort((a, b) => compare(a.token, b.token))

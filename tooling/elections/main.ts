@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { Backend } from '../servers/index.ts'
-import { backends } from './backends.ts'
+import { backendOf, backends } from './backends.ts'
 import { gapsInEvidence, violationsOf } from './check-history.ts'
 import { reportOf } from './report.ts'
 import { runElection } from './run-election.ts'
@@ -48,7 +48,7 @@ for (const backend of positionals.length > 0 ? positionals : Object.keys(backend
   console.log(reportOf(backend, ttl, history))
   if (values.history !== undefined) writeFileSync(values.history, asJson(history))
   const failures = [
-    ...violationsOf(history),
+    ...violationsOf(history, backendOf(backend as Backend).withdrawals),
     ...gapsInEvidence(history, { handOvers, each: faults }),
   ]
   for (const failure of failures) console.log(`FAILED: ${failure}`)

@@ -1,5 +1,5 @@
 import { overlapsOf, staleWrites } from './check-history.ts'
-import { FAULTS, inOrder } from './history.ts'
+import { FAULTS, incidentOf, inOrder } from './history.ts'
 import type { ElectionHistory, Fault, Incident } from './history.ts'
 
 /** One change of the leader. Times in ms. */
@@ -16,10 +16,11 @@ export function handOversOf({ beliefs, incidents }: ElectionHistory): HandOver[]
   const handOvers: HandOver[] = []
   const terms = inOrder(beliefs)
   const seen = new Set<Incident>()
-  for (const [i, { from }] of terms.entries()) {
+  for (const [i, term] of terms.entries()) {
+    const { from } = term
     const before = terms[i - 1]
     if (before === undefined) continue
-    const incident = incidents.find(({ at, over = from }) => at <= from && from <= over)
+    const incident = incidentOf(term, incidents)
     // Only the first new leader is the answer to it.
     const isFirst = incident !== undefined && !seen.has(incident)
     if (incident !== undefined) seen.add(incident)

@@ -158,8 +158,9 @@ export class ClientSession implements Session {
     if (this.#controller.signal.aborted) return
     this.#deadlineTimer?.cancel()
     this.#renewalTimer?.cancel()
-    this.#publish(event)
     this.#controller.abort(reason)
+    // Not before: who hears of it may ask whether the session is alive.
+    this.#publish(event)
   }
 
   #publish(event: SessionMessage['event']): void {

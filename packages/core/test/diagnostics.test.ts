@@ -132,6 +132,21 @@ describe('the channel of sessions', () => {
     expect(events[0]?.backend).toBe('scripted')
     expect(sessionChannel.hasSubscribers).toBe(false)
   })
+
+  it('tells once that a session is lost, also a subscriber that asks whether it is alive', async () => {
+    const runtime = new ManualRuntime()
+    const kv = openStore(new ScriptedDriver().script('renew', hangs), { runtime })
+    const session = await kv.session({ ttl: 9_000 })
+    const heard: [unknown, boolean][] = []
+    const onMessage = (message: unknown): void => {
+      heard.push([(message as { event: unknown }).event, session.isAlive()])
+    }
+    subscribe('libkv:session', onMessage)
+    await runtime.advance(9_000)
+    unsubscribe('libkv:session', onMessage)
+    expect(heard).toEqual([['lost', false]])
+    await kv.close()
+  })
 })
 
 describe('the channel of watches', () => {
