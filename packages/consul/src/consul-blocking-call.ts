@@ -2,7 +2,7 @@ import type { Call, Runtime, Timer } from '@libkv/core'
 
 /** The call of a blocking query: while nobody watches it holds neither a timer nor, by that, the process. */
 export class BlockingCall implements Call {
-  readonly deadline = Infinity
+  readonly deadline: number = Infinity
   readonly connectDeadline: number
   readonly #runtime: Runtime
   readonly #timeout: number
