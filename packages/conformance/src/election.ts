@@ -29,7 +29,8 @@ export class Election {
 
   candidateOn(store: Store, id: string, settings: CandidateSettings = {}): TestedCandidate {
     const ttl = this.#harness.steadyTtl
-    return new this.#recipe.Candidate(store, this.key, { id, ttl, ...settings })
+    const candidate = new this.#recipe.Candidate(store, this.key, { id, ttl, ...settings })
+    return this.#harness.keep(candidate)
   }
 
   get follower(): TestedFollower {
@@ -51,8 +52,7 @@ export class Election {
     settings?: CandidateSettings,
   ): Promise<{ readonly candidate: TestedCandidate; readonly elected: Promise<TestedTerm> }> {
     const candidate = await this.candidate(id, settings)
-    const elected = candidate.campaign()
-    elected.catch(() => undefined)
+    const elected = inBackground(candidate.campaign())
     await waitFor(`${id} is in line`, async () => (await this.names()).includes(id))
     return { candidate, elected }
   }
@@ -91,4 +91,10 @@ export function eventsOf(candidate: TestedCandidate): string[] {
 /** Resolves when the signal fires. */
 export async function isOver({ signal }: TestedTerm): Promise<void> {
   if (!signal.aborted) await once(signal, 'abort')
+}
+
+/** What goes on beside the case: what it rejects with is seen when it is awaited, if the case gets there. */
+export function inBackground<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined)
+  return work
 }

@@ -18,6 +18,7 @@ export class Harness implements AsyncDisposable {
   readonly kv: Store
   readonly #opened: Store[] = []
   readonly #runtimes: TestRuntime[] = []
+  readonly #kept: AsyncDisposable[] = []
 
   private constructor(target: ConformanceTarget, kv: Store) {
     const own = `conformance-${run}-${String(++count)}`
@@ -54,6 +55,12 @@ export class Harness implements AsyncDisposable {
     const runtime = new TestRuntime()
     this.#runtimes.push(runtime)
     return { store: await this.open({ runtime, namespace }), runtime }
+  }
+
+  /** Something that ends with the case, however that ends. */
+  readonly keep = <T extends AsyncDisposable>(resource: T): T => {
+    this.#kept.push(resource)
+    return resource
   }
 
   /** A time to live as short as can be told apart from a slow machine, in milliseconds. */
@@ -111,6 +118,7 @@ export class Harness implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const runtime of this.#runtimes) runtime.thaw()
+    await Promise.allSettled(this.#kept.map((resource) => resource[Symbol.asyncDispose]()))
     await Promise.all(this.#opened.map((store) => store.close()))
     try {
       await this.kv.deleteTree(this.dir)

@@ -50,7 +50,7 @@ export interface CandidateEvents {
   /** It has given the leadership back: by `resign()`, `transferTo()` or `stop()`, or because the work is done or it is unfit. */
   resigned: [term: Term]
   /** The leadership was lost; the reason is a `LOCK_LOST`. */
-  lost: [term: Term, reason: unknown]
+  lost: [term: Term, reason: LibkvError]
   /** Something failed that is tried again, or a health check. Nobody has to listen. */
   error: [error: unknown]
 }
@@ -272,9 +272,10 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
     this.#tell('elected', term)
     const { signal } = held
     const over = (): void => {
-      if (!isLibkvError(signal.reason, 'LOCK_LOST')) return
+      const reason: unknown = signal.reason
+      if (!isLibkvError(reason, 'LOCK_LOST')) return
       if (this.#term === term) this.#term = undefined
-      this.#tell('lost', term, signal.reason)
+      this.#tell('lost', term, reason)
     }
     if (signal.aborted) over()
     else signal.addEventListener('abort', over, { once: true })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { isLibkvError } from '@libkv/core'
 import { noise, sameBytes } from '../bytes.ts'
-import { Election, eventsOf } from '../election.ts'
+import { Election, eventsOf, inBackground } from '../election.ts'
 import { group, withoutReservedKeys } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
 import type { LeadershipRecipe } from '../leadership-recipe.ts'
@@ -98,8 +98,7 @@ export const leadershipCampaignCases = (recipe: LeadershipRecipe): CaseGroup =>
         const { elected: b } = await election.waiter('b')
         const { elected: c } = await election.waiter('c')
         await a.resign()
-        const again = a.campaign()
-        again.catch(() => undefined)
+        const again = inBackground(a.campaign())
         await within('the election', b)
         await election.isLine('b', 'c', 'a')
         assert.equal(await isPending(Promise.race([c, again]), () => h.kv.get(h.key())), true)
@@ -131,8 +130,7 @@ export const leadershipCampaignCases = (recipe: LeadershipRecipe): CaseGroup =>
         await election.leader('a')
         const b = await election.candidate('b')
         const controller = new AbortController()
-        const campaigning = b.campaign({ signal: controller.signal })
-        campaigning.catch(() => undefined)
+        const campaigning = inBackground(b.campaign({ signal: controller.signal }))
         await election.isLine('a', 'b')
         const reason = new Error('enough')
         controller.abort(reason)
@@ -263,8 +261,7 @@ export const leadershipCampaignCases = (recipe: LeadershipRecipe): CaseGroup =>
           await using _ = store
           const candidate = new Election(h, recipe).candidateOn(store, 'a')
           // Nobody listens to its errors, and nothing comes of it.
-          const elected = candidate.campaign()
-          elected.catch(() => undefined)
+          const elected = inBackground(candidate.campaign())
           assert.equal(await isPending(elected, () => h.kv.get(h.key())), true)
           const errors: unknown[] = []
           candidate.on('error', (error) => errors.push(error))
@@ -280,8 +277,7 @@ export const leadershipCampaignCases = (recipe: LeadershipRecipe): CaseGroup =>
         const election = new Election(h, recipe)
         await election.leader('a')
         const store = await h.open()
-        const waiting = election.candidateOn(store, 'b').campaign()
-        waiting.catch(() => undefined)
+        const waiting = inBackground(election.candidateOn(store, 'b').campaign())
         await election.isLine('a', 'b')
         await store.close()
         await refusal(waiting, 'CLOSED')

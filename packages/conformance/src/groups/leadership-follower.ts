@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { Election } from '../election.ts'
+import { Election, inBackground } from '../election.ts'
 import { group, withoutReservedKeys } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
 import type { LeadershipRecipe, TestedFollower, TestedLeader } from '../leadership-recipe.ts'
@@ -88,7 +88,7 @@ export const leadershipFollowerCases = (recipe: LeadershipRecipe): CaseGroup =>
         const work = (): void => {
           turns++
         }
-        const running = candidates.map((candidate) => candidate.run(work))
+        const running = candidates.map((candidate) => inBackground(candidate.run(work)))
         await waitFor('there were many leaders', () => turns > 20, 20_000)
         await Promise.all(candidates.map((candidate) => candidate.stop()))
         await within('the end', Promise.all(running))
@@ -177,7 +177,7 @@ export const leadershipFollowerCases = (recipe: LeadershipRecipe): CaseGroup =>
 
       it('is let go at once when it is left while nothing happens', async (h) => {
         const watch = new Election(h, recipe).follower.watch()[Symbol.asyncIterator]()
-        assert.equal((await watch.next()).value, null)
+        assert.equal((await within('the first state', watch.next())).value, null)
         const pending = watch.next()
         await within('the return', Promise.resolve(watch.return?.()))
         assert.equal((await within('the end', pending)).done, true)

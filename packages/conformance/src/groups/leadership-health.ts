@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { Election, eventsOf, isOver } from '../election.ts'
+import { Election, eventsOf, inBackground, isOver } from '../election.ts'
 import { group, withoutReservedKeys } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
 import type { LeadershipRecipe } from '../leadership-recipe.ts'
@@ -36,7 +36,7 @@ export const leadershipHealthCases = (recipe: LeadershipRecipe): CaseGroup =>
           const election = new Election(h, recipe)
           const patient = new Patient()
           const a = await election.candidate('a', { health: patient.health })
-          const running = a.run(isOver)
+          const running = inBackground(a.run(isOver))
           await election.isLed('a')
           const { candidate: b, elected } = await election.waiter('b')
           patient.answer = illness
@@ -57,7 +57,7 @@ export const leadershipHealthCases = (recipe: LeadershipRecipe): CaseGroup =>
         const patient = new Patient()
         patient.answer = () => false
         const a = await election.candidate('a', { health: patient.health })
-        const elected = a.campaign()
+        const elected = inBackground(a.campaign())
         await waitFor('it was asked often', () => patient.checks > 5)
         await election.isVacant()
         patient.answer = () => true

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { isLibkvError } from '@libkv/core'
-import { Election, eventsOf, isOver } from '../election.ts'
+import { Election, eventsOf, inBackground, isOver } from '../election.ts'
 import { group, withoutReservedKeys } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
 import type { LeadershipRecipe, TestedTerm } from '../leadership-recipe.ts'
@@ -26,10 +26,12 @@ export const leadershipLossCases = (recipe: LeadershipRecipe): CaseGroup =>
         const candidate = await election.candidate('a')
         const events = eventsOf(candidate)
         const terms: TestedTerm[] = []
-        const running = candidate.run(async (term) => {
-          terms.push(term)
-          await isOver(term)
-        })
+        const running = inBackground(
+          candidate.run(async (term) => {
+            terms.push(term)
+            await isOver(term)
+          }),
+        )
         for (const turn of [1, 2, 3]) {
           await waitFor('it works', () => terms.length === turn)
           await h.kv.delete(election.key)

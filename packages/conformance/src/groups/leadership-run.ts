@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { Election, eventsOf, isOver } from '../election.ts'
+import { Election, eventsOf, inBackground, isOver } from '../election.ts'
 import { group, withoutReservedKeys } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
 import type { LeadershipRecipe, TestedTerm } from '../leadership-recipe.ts'
@@ -22,7 +22,7 @@ export const leadershipRunCases = (recipe: LeadershipRecipe): CaseGroup =>
           assert.equal(term.isCurrent(), true)
           await h.kv.get(h.key())
         }
-        const running = [a.run(work), b.run(work)]
+        const running = [a, b].map((candidate) => inBackground(candidate.run(work)))
         await waitFor('both had some turns', () => done.filter((id) => id === 'b').length > 2)
         await Promise.all([a.stop(), b.stop()])
         await within('the end', Promise.all(running))
@@ -42,7 +42,7 @@ export const leadershipRunCases = (recipe: LeadershipRecipe): CaseGroup =>
           turns++
         }
         const candidates = await Promise.all(['a', 'b', 'c'].map((id) => election.candidate(id)))
-        const running = candidates.map((candidate) => candidate.run(work))
+        const running = candidates.map((candidate) => inBackground(candidate.run(work)))
         await waitFor('there were some turns', () => turns >= 9, 10_000)
         await Promise.all(candidates.map((candidate) => candidate.stop()))
         await within('the end', Promise.all(running))
@@ -55,15 +55,16 @@ export const leadershipRunCases = (recipe: LeadershipRecipe): CaseGroup =>
         const reason = new Error('shutting down')
         let finish: (() => void) | undefined
         let term: TestedTerm | undefined
-        const running = a.run(
-          async (current) => {
-            term = current
-            await isOver(current)
-            await new Promise<void>((resolve) => (finish = resolve))
-          },
-          { signal: controller.signal },
+        const running = inBackground(
+          a.run(
+            async (current) => {
+              term = current
+              await isOver(current)
+              await new Promise<void>((resolve) => (finish = resolve))
+            },
+            { signal: controller.signal },
+          ),
         )
-        running.catch(() => undefined)
         await election.isLed('a')
         const { elected } = await election.waiter('b')
         await waitFor('it works', () => term !== undefined)
@@ -84,10 +85,11 @@ export const leadershipRunCases = (recipe: LeadershipRecipe): CaseGroup =>
         await election.leader('a')
         const b = await election.candidate('b')
         const controller = new AbortController()
-        const running = b.run(() => assert.fail('it is not its turn'), {
-          signal: controller.signal,
-        })
-        running.catch(() => undefined)
+        const running = inBackground(
+          b.run(() => assert.fail('it is not its turn'), {
+            signal: controller.signal,
+          }),
+        )
         await election.isLine('a', 'b')
         controller.abort('enough')
         assert.equal(await rejection(running), 'enough')
@@ -98,7 +100,7 @@ export const leadershipRunCases = (recipe: LeadershipRecipe): CaseGroup =>
         const election = new Election(h, recipe)
         const a = await election.candidate('a')
         let finish: (() => void) | undefined
-        const running = a.run(() => new Promise((resolve) => (finish = resolve)))
+        const running = inBackground(a.run(() => new Promise((resolve) => (finish = resolve))))
         await election.isLed('a')
         const { elected } = await election.waiter('b')
         await waitFor('it works', () => finish !== undefined)
@@ -125,10 +127,12 @@ export const leadershipRunCases = (recipe: LeadershipRecipe): CaseGroup =>
         const election = new Election(h, recipe)
         const a = await election.candidate('a')
         let works = 0
-        const running = a.run(async (term) => {
-          works++
-          await isOver(term)
-        })
+        const running = inBackground(
+          a.run(async (term) => {
+            works++
+            await isOver(term)
+          }),
+        )
         await election.isLed('a')
         const { candidate: b, elected } = await election.waiter('b')
         await a.resign()
@@ -144,7 +148,7 @@ export const leadershipRunCases = (recipe: LeadershipRecipe): CaseGroup =>
         const election = new Election(h, recipe)
         const a = await election.candidate('a')
         const error = new Error('from the work')
-        const running = a.run(() => Promise.reject(error))
+        const running = inBackground(a.run(() => Promise.reject(error)))
         assert.equal(await rejection(running), error)
         assert.equal(a.isLeader(), false)
         await election.isVacant()
@@ -160,12 +164,14 @@ export const leadershipRunCases = (recipe: LeadershipRecipe): CaseGroup =>
         const a = await election.candidate('a')
         const events = eventsOf(a)
         let works = 0
-        const running = a.run(async (term) => {
-          works++
-          await isOver(term)
-          if (works === 1) term.signal.throwIfAborted()
-          if (works === 2) throw new Error('the request was aborted')
-        })
+        const running = inBackground(
+          a.run(async (term) => {
+            works++
+            await isOver(term)
+            if (works === 1) term.signal.throwIfAborted()
+            if (works === 2) throw new Error('the request was aborted')
+          }),
+        )
         for (const turn of [1, 2]) {
           await waitFor('it works', () => works === turn)
           await a.resign()
