@@ -13,7 +13,6 @@ export class CandidateProcess {
   readonly id: string
   /** The session with which it stands in line or leads. */
   session = ''
-  isReady = false
   readonly exited: Promise<unknown>
   readonly #log: string
   readonly #child: ChildProcess
@@ -31,12 +30,10 @@ export class CandidateProcess {
     const { pid } = child
     if (pid !== undefined) watchdog.watch('process', pid)
     child.on('message', (report: Report) => {
-      if (report.type === 'ready') this.isReady = true
       if (report.type === 'session') this.session = report.session
       onReport(report)
     })
     this.exited = once(child, 'exit').then(() => {
-      this.isReady = false
       if (pid !== undefined) watchdog.unwatch('process', pid)
     })
   }
