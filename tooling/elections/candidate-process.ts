@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { repositoryPath } from '../servers/repository.ts'
 import { watchdog } from '../servers/watchdog.ts'
 import { parseLog } from './history.ts'
@@ -20,6 +20,8 @@ export class CandidateProcess {
   constructor(settings: WorkerSettings, onReport: (report: Report) => void) {
     this.id = settings.id
     this.#log = settings.log
+    // It may be ended before it gets to that.
+    writeFileSync(settings.log, '')
     const worker = repositoryPath('tooling', 'elections', 'worker.ts')
     const child = fork(worker, [JSON.stringify(settings)], {
       cwd: repositoryPath(),
