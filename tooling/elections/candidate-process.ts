@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { repositoryPath } from '../servers/repository.ts'
 import { watchdog } from '../servers/watchdog.ts'
 import { parseLog } from './history.ts'
@@ -13,7 +13,6 @@ export class CandidateProcess {
   readonly id: string
   /** The session with which it stands in line or leads. */
   session = ''
-  isReady = false
   readonly exited: Promise<unknown>
   readonly #log: string
   readonly #child: ChildProcess
@@ -21,6 +20,8 @@ export class CandidateProcess {
   constructor(settings: WorkerSettings, onReport: (report: Report) => void) {
     this.id = settings.id
     this.#log = settings.log
+    // It may be ended before it gets to that.
+    writeFileSync(settings.log, '')
     const worker = repositoryPath('tooling', 'elections', 'worker.ts')
     const child = fork(worker, [JSON.stringify(settings)], {
       cwd: repositoryPath(),
@@ -31,12 +32,10 @@ export class CandidateProcess {
     const { pid } = child
     if (pid !== undefined) watchdog.watch('process', pid)
     child.on('message', (report: Report) => {
-      if (report.type === 'ready') this.isReady = true
       if (report.type === 'session') this.session = report.session
       onReport(report)
     })
     this.exited = once(child, 'exit').then(() => {
-      this.isReady = false
       if (pid !== undefined) watchdog.unwatch('process', pid)
     })
   }

@@ -200,7 +200,6 @@ export class Election implements AsyncDisposable {
       case 'error':
         this.errors.set(report.text, (this.errors.get(report.text) ?? 0) + 1)
         return
-      case 'ready':
       case 'session':
     }
   }

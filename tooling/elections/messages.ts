@@ -19,7 +19,6 @@ export type Command = 'resign' | 'stop before a write'
 
 /** What a worker says. Times in ns. */
 export type Report =
-  | { readonly type: 'ready' }
   | { readonly type: 'session'; readonly session: string }
   | { readonly type: 'elected'; readonly token: bigint; readonly at: bigint }
   /** A fenced write was accepted that was begun at that time. */

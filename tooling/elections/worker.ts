@@ -120,9 +120,7 @@ process.on('message', (command: Command) => {
 process.on('SIGTERM', () => void stop())
 process.on('disconnect', () => process.exit(1))
 
-await kv.ready()
 void candidate.run(lead).catch((error: unknown) => {
   tell({ type: 'error', text: describe(error) })
   throw error
 })
-tell({ type: 'ready' })
