@@ -1,16 +1,22 @@
 import { consul } from '@libkv/consul'
 import Consul from 'consul'
 import { Agent } from 'node:http'
+import type { Store } from '@libkv/core'
+import { RequestCounter } from '../servers/index.ts'
 import type { Bench } from './rows.ts'
 
 const VALUE = Buffer.alloc(100, 'x')
 const KEYS = 1_000
 
-/** libkv's Consul backend beside npm `consul`, whose connections are capped as libkv's are, on the same server. */
+/**
+ * libkv's Consul backend beside npm `consul` on the same server. The package's own agent has no limit, and the server resets
+ * what is over its own; so its connections are kept and capped, at a few more than libkv's.
+ */
 export async function consulBench(endpoint: string): Promise<Bench> {
   const kv = consul([endpoint], { namespace: 'bench' })
+  const counter = await RequestCounter.to(endpoint)
+  const throughCounter = consul([counter.endpoint], { namespace: 'bench' })
   const { hostname, port } = new URL(endpoint.includes('://') ? endpoint : `http://${endpoint}`)
-  // The package's own agent has no limit, and the server resets what is too much.
   const agent = new Agent({ keepAlive: true, maxSockets: 64 })
   const raw = new Consul({ host: hostname, port: Number(port), agent })
   const path = (name: string): string => `bench/${name}`
@@ -31,37 +37,44 @@ export async function consulBench(endpoint: string): Promise<Bench> {
   const indexes = new Map<string, number>()
   const casKey = (index: number, of: string): string => `cas-${of}/${String(index % 10_000)}`
 
+  const get = (store: Store) => (i: number) => store.get(key(i))
+  const put = (store: Store) => (i: number) => store.put(key(i), VALUE)
+  const atomicPut = (store: Store) => async (i: number) => {
+    const name = casKey(i, 'ours')
+    pairs.set(name, await store.atomicPut(name, VALUE, pairs.get(name) ?? null))
+  }
+  const list = (store: Store, directory: string) => () => store.list(directory)
+
   return {
     backend: 'consul',
     peer: 'npm consul',
+    counter,
     rows: [
       {
+        // Both read linearizably (`?consistent`). The package returns the value as a string, libkv as bytes.
         name: 'get',
-        ours: (i) => kv.get(key(i)),
+        ours: get(kv),
+        counted: get(throughCounter),
         theirs: (i) => raw.kv.get(consistent(path(key(i)))),
       },
       {
+        // The package's is a bare PUT that is answered with `true`. libkv's is a transaction: it tells its revision and whether
+        // the key is new, and takes the key from a session that may hold it. Its values differ in their flags, so the
+        // package's are made to differ, too: a write of the same bytes costs the server less, and is none.
         name: 'put',
-        ours: (i) => kv.put(key(i), VALUE),
+        ours: put(kv),
+        counted: put(throughCounter),
         theirs: (i) => raw.kv.set(path(key(i)), `${text}${String(i)}`),
       },
       {
-        // Our put tells when the key was created, for which etcd has to read the pair before.
-        name: 'put, prev_kv',
-        ours: (i) => kv.put(key(i), VALUE),
-        theirs: (i) => raw.kv.set(path(key(i)), `${text}${String(i)}`),
-      },
-      {
+        // The one way for the package to learn the new index in the same round trip is a transaction, too.
         name: 'atomicPut',
-        ours: async (i) => {
-          const name = casKey(i, 'ours')
-          pairs.set(name, await kv.atomicPut(name, VALUE, pairs.get(name) ?? null))
-        },
+        ours: atomicPut(kv),
+        counted: atomicPut(throughCounter),
         theirs: async (i) => {
           const name = casKey(i, 'theirs')
           const Index = indexes.get(name) ?? 0
           const Value = Buffer.from(`${text}${String(i)}`).toString('base64')
-          // The one way to learn the new index in the same round trip.
           const operation = { KV: { Verb: 'cas', Key: path(name), Value, Index } }
           const { Results } = await raw.transaction.create([operation] as never)
           indexes.set(name, (Results as { KV: { ModifyIndex: number } }[])[0]?.KV.ModifyIndex ?? 0)
@@ -69,17 +82,20 @@ export async function consulBench(endpoint: string): Promise<Bench> {
       },
       {
         name: 'list 1,000',
-        bulk: true,
-        ours: () => kv.list('list1000'),
+        bulk: 200,
+        ours: list(kv, 'list1000'),
+        counted: list(throughCounter, 'list1000'),
         theirs: () => raw.kv.get(consistent(path('list1000/'), true)),
       },
       {
         name: 'list 10,000',
-        bulk: true,
-        ours: () => kv.list('list10000'),
+        bulk: 50,
+        ours: list(kv, 'list10000'),
+        counted: list(throughCounter, 'list10000'),
         theirs: () => raw.kv.get(consistent(path('list10000/'), true)),
       },
     ],
+    // From the sending of a write to the watch that shows it; the package's is its own watch helper.
     latency: {
       ours: async (rounds) => {
         const states = kv.watch('watched')[Symbol.asyncIterator]()
@@ -107,6 +123,8 @@ export async function consulBench(endpoint: string): Promise<Bench> {
     async close() {
       await kv.deleteTree('')
       await kv.close()
+      await throughCounter.close()
+      await counter[Symbol.asyncDispose]()
       agent.destroy()
     },
   }

@@ -80,13 +80,13 @@ export async function etcdBench(endpoint: string): Promise<Bench> {
       },
       {
         name: 'list 1,000',
-        bulk: true,
+        bulk: 30,
         ours: () => kv.list('list1000'),
         theirs: () => raw.kv.range(range('list1000')),
       },
       {
         name: 'list 10,000',
-        bulk: true,
+        bulk: 30,
         ours: () => kv.list('list10000'),
         theirs: () => raw.kv.range(range('list10000')),
       },

@@ -5,8 +5,10 @@ export interface Row {
   readonly name: string
   readonly ours: (index: number) => Promise<unknown>
   readonly theirs: (index: number) => Promise<unknown>
-  /** One operation moves much: fewer of them, one at a time. */
-  readonly bulk?: boolean
+  /** As `ours`, through the bench's counter of requests. */
+  readonly counted?: (index: number) => Promise<unknown>
+  /** One operation moves much: so many of them a round, one at a time. */
+  readonly bulk?: number
 }
 
 /** All comparisons of one backend, on one server. */
@@ -14,6 +16,7 @@ export interface Bench extends AsyncCloseable {
   readonly backend: string
   readonly peer: string
   readonly rows: readonly Row[]
+  readonly counter?: { readonly total: number; reset(): void }
   /** The times, in milliseconds, from the sending of a write until a watch has shown it. */
   readonly latency: {
     readonly ours: (rounds: number) => Promise<number[]>
@@ -28,13 +31,17 @@ interface AsyncCloseable {
 const ROUNDS = 7
 const IN_FLIGHT = [1, 64, 512]
 
-/** Measures and prints each row: operations a second, CPU time for one, and the ratios (above 1: libkv is better). */
-export async function report({ backend, peer, rows, latency }: Bench): Promise<void> {
+/**
+ * Measures and prints each row: operations a second, CPU time for one, the ratios (above 1: libkv is better), and where
+ * they are counted the requests that one call of libkv takes.
+ */
+export async function report({ backend, peer, rows, counter, latency }: Bench): Promise<void> {
   console.log(`\n${backend}: libkv beside ${peer}, median of ${String(ROUNDS)} rounds in turn`)
-  line('', 'in flight', 'libkv/s', 'raw/s', 'ratio', 'libkv µs', 'raw µs', 'CPU ratio')
-  for (const { name, ours, theirs, bulk = false } of rows) {
-    for (const concurrency of bulk ? [1] : IN_FLIGHT) {
-      const operations = bulk ? 30 : concurrency === 1 ? 2_000 : 10_000
+  line('', 'in flight', 'libkv/s', 'raw/s', 'ratio', 'libkv µs', 'raw µs', 'CPU ratio', 'requests')
+  for (const { name, ours, theirs, counted, bulk } of rows) {
+    const requests = counter && counted && (await requestsOf(counted, counter))
+    for (const concurrency of bulk === undefined ? IN_FLIGHT : [1]) {
+      const operations = bulk ?? (concurrency === 1 ? 2_000 : 10_000)
       const [a, b] = await measure(
         [
           { name: 'ours', operation: ours },
@@ -52,6 +59,7 @@ export async function report({ backend, peer, rows, latency }: Bench): Promise<v
         a.cpu.toFixed(1),
         b.cpu.toFixed(1),
         (b.cpu / a.cpu).toFixed(2),
+        requests?.toFixed(2) ?? '',
       )
     }
   }
@@ -64,6 +72,18 @@ export async function report({ backend, peer, rows, latency }: Bench): Promise<v
   console.log(
     `watch latency: libkv ${a.toFixed(2)} ms, raw ${b.toFixed(2)} ms, ratio ${(b / a).toFixed(2)}`,
   )
+}
+
+/** How many requests one call takes. */
+async function requestsOf(
+  call: (index: number) => Promise<unknown>,
+  counter: { readonly total: number; reset(): void },
+): Promise<number> {
+  // The first one may connect and look around.
+  await call(0)
+  counter.reset()
+  for (let i = 1; i <= 20; i++) await call(i)
+  return counter.total / 20
 }
 
 function line(...cells: readonly string[]): void {

@@ -4,7 +4,7 @@ import type { Belief, ElectionHistory, Fault, Write } from './history.ts'
 /** All that is wrong with what happened; nothing, if the library keeps its promises. */
 export function violationsOf(history: ElectionHistory): string[] {
   return [
-    ...overlaps(history.beliefs),
+    ...twoLeaders(history),
     ...disorder(history.beliefs),
     ...wrongAfterFreeze(history),
     ...staleWrites(history, history.fenced).map(
@@ -57,22 +57,47 @@ export function staleWrites(history: ElectionHistory, writes: readonly Write[]):
   })
 }
 
-/** Two that believe at the same instant. Who was frozen believes until its last look before, if its first look after is right. */
-function overlaps(beliefs: readonly Belief[]): string[] {
-  const found: string[] = []
+/** That two believed at the same time, and why there was another one. */
+export interface Overlap {
+  readonly old: Belief
+  readonly young: Belief
+  readonly ms: number
+  readonly fault: Fault | undefined
+}
+
+/** All of them. Who was frozen believes until its last look before, if its first look after is right. */
+export function overlapsOf({ beliefs, incidents }: ElectionHistory): Overlap[] {
+  const found: Overlap[] = []
   let latest: Belief | undefined
-  for (const belief of [...beliefs].sort((a, b) => compare(a.from, b.from))) {
-    if (latest !== undefined && belief.from <= latest.to) {
-      const end = belief.to < latest.to ? belief.to : latest.to
-      const ms = Number(end - belief.from) / 1e6
-      found.push(
-        `two leaders for ${ms.toFixed(3)} ms: ${name(latest)} still, ${name(belief)} already`,
-      )
+  for (const young of [...beliefs].sort((a, b) => compare(a.from, b.from))) {
+    if (latest !== undefined && young.from <= latest.to) {
+      const end = young.to < latest.to ? young.to : latest.to
+      const { fault } =
+        incidents.find(({ at, over = young.from }) => at <= young.from && young.from <= over) ?? {}
+      found.push({ old: latest, young, ms: Number(end - young.from) / 1e6, fault })
     }
-    if (latest === undefined || belief.to > latest.to) latest = belief
+    if (latest === undefined || young.to > latest.to) latest = young
   }
   return found
 }
+
+/**
+ * How long, in milliseconds, a leader may go on to believe whose session an operator has destroyed: the server takes back what it
+ * had granted, and the leader cannot know before it is told.
+ */
+export const NOTICE = 250
+
+/** Whether the old leader just had not been told yet that its session was destroyed. */
+export const isUnavoidable = ({ fault, ms }: Overlap): boolean =>
+  fault === 'session destroyed' && ms <= NOTICE
+
+const twoLeaders = (history: ElectionHistory): string[] =>
+  overlapsOf(history)
+    .filter((overlap) => !isUnavoidable(overlap))
+    .map(
+      ({ old, young, ms, fault = 'nothing happened' }) =>
+        `two leaders for ${ms.toFixed(3)} ms: ${name(old)} still, ${name(young)} already (${fault})`,
+    )
 
 function disorder(beliefs: readonly Belief[]): string[] {
   const found: string[] = []

@@ -81,11 +81,10 @@ export const faults: Readonly<Record<Fault, Inflict>> = {
   },
 
   async "store's leader killed"(election) {
-    const at = clock()
     const node = await election.servers.leader()
     await node.kill()
     try {
-      await election.isLedSince(at)
+      await election.isLedSince(clock())
     } finally {
       await node.start()
     }
@@ -93,11 +92,10 @@ export const faults: Readonly<Record<Fault, Inflict>> = {
   },
 
   async "store's leader frozen"(election) {
-    const at = clock()
     const node = await election.servers.leader()
     await node.freeze()
     try {
-      await election.isLedSince(at)
+      await election.isLedSince(clock())
     } finally {
       await node.resume()
     }

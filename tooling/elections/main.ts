@@ -1,4 +1,5 @@
 // Elections between processes, on a cluster of three, with faults: `npm run elections -- etcd --handovers 500`.
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { Backend } from '../servers/index.ts'
 import { backends } from './backends.ts'
@@ -12,6 +13,7 @@ const { values, positionals } = parseArgs({
     handovers: { type: 'string', default: '500' },
     seed: { type: 'string', default: String(Date.now() % 1e6) },
     ttl: { type: 'string', default: '2000' },
+    history: { type: 'string' },
   },
 })
 const handOvers = Number(values.handovers)
@@ -32,6 +34,9 @@ const faults = {
   "store's leader frozen": share(2),
 }
 
+const asJson = (value: unknown): string =>
+  JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part), 1)
+
 for (const backend of positionals.length > 0 ? positionals : Object.keys(backends)) {
   console.log(`${backend}: seed ${String(seed)}`)
   const started = performance.now()
@@ -41,6 +46,7 @@ for (const backend of positionals.length > 0 ? positionals : Object.keys(backend
   const plan = { backend: backend as Backend, ttl, seed, handOvers, faults, progress }
   const history = await runElection(plan)
   console.log(reportOf(backend, ttl, history))
+  if (values.history !== undefined) writeFileSync(values.history, asJson(history))
   const failures = [
     ...violationsOf(history),
     ...gapsInEvidence(history, { handOvers, each: faults }),

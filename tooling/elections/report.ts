@@ -1,4 +1,4 @@
-import { staleWrites } from './check-history.ts'
+import { overlapsOf, staleWrites } from './check-history.ts'
 import { FAULTS, inOrder } from './history.ts'
 import type { ElectionHistory, Fault, Incident } from './history.ts'
 
@@ -58,11 +58,23 @@ export function reportOf(title: string, ttl: number, history: ElectionHistory): 
     `${title}: ${String(handOvers.length)} hand-overs, ${String(beliefs.length)} terms, ttl ${String(ttl)} ms`,
     "Without a leader, from the last look that said yes to the next leader's first, in ms (multiples of the ttl):",
     ...table([head, ...rows]),
+    ...overlaps(history),
     `Fenced writes: ${String(fenced.length)} accepted, ${String(staleWrites(history, fenced).length)} of them of a stale term; ${String(refused.length)} refused.`,
     `Without a fence: ${String(unfenced.length)} accepted, ${String(staleWrites(history, unfenced).length)} of them of a stale term.`,
     `Late writes, fenced: ${tally(lateWrites.map((late) => late.fenced))}; without a fence: ${tally(lateWrites.map((late) => late.unfenced))}.`,
     `Freezes beyond the term: ${String(freezes.length)}, each with a look after it. A follower saw ${String(history.sightings.length)} states.`,
   ].join('\n')
+}
+
+/** What there is to say of each fault that led to two leaders at a time. */
+function overlaps(history: ElectionHistory): string[] {
+  const found = overlapsOf(history)
+  return [...FAULTS, undefined].flatMap((fault) => {
+    const times = found.filter((overlap) => overlap.fault === fault).map(({ ms }) => ms)
+    if (times.length === 0) return []
+    const longest = Math.max(...times).toFixed(1)
+    return `Two leaders, ${fault ?? 'though nothing happened'}: ${times.length} times, for ${longest} ms at the longest.`
+  })
 }
 
 /** The smallest value that at least that share of them does not exceed. */

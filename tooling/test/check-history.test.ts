@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { CandidateLog } from '../elections/candidate-log.ts'
-import { gapsInEvidence, staleWrites, violationsOf } from '../elections/check-history.ts'
+import {
+  gapsInEvidence,
+  overlapsOf,
+  staleWrites,
+  violationsOf,
+} from '../elections/check-history.ts'
 import { parseLog } from '../elections/history.ts'
 import type { ElectionHistory } from '../elections/history.ts'
 import { handOversOf, quantile, reportOf } from '../elections/report.ts'
@@ -45,7 +50,9 @@ describe('violationsOf', () => {
 
   it('finds two leaders at an instant', () => {
     const found = bad({ beliefs: [{ ...a, to: 260n * MS }, b] })
-    expect(found).toEqual(['two leaders for 10.000 ms: A (token 10) still, B (token 20) already'])
+    expect(found).toEqual([
+      'two leaders for 10.000 ms: A (token 10) still, B (token 20) already (SIGSTOP before a write)',
+    ])
   })
 
   it('finds two leaders also when one term lies within the other, or when they touch', () => {
@@ -60,6 +67,24 @@ describe('violationsOf', () => {
     expect(touching).toContainEqual(expect.stringMatching(/^two leaders for 0.000 ms/))
     const long = { process: 'C', token: 5n, from: -2n, to: 390n * MS }
     expect(bad({ beliefs: [long, a, b] })).toHaveLength(2)
+  })
+
+  it('excuses a leader that was not told yet that an operator had destroyed its session, for a moment', () => {
+    const destroyed = { fault: 'session destroyed', at: 240n * MS, over: 280n * MS } as const
+    const history = { ...good, freezes: [], incidents: [destroyed] }
+    const moment = { ...history, beliefs: [{ ...a, to: 270n * MS }, b] }
+    expect(violationsOf(moment)).toEqual([])
+    expect(overlapsOf(moment)).toMatchObject([{ ms: 20, fault: 'session destroyed' }])
+    expect(reportOf('here', 100, moment)).toContain('Two leaders, session destroyed: 1 times')
+    const unrelated = { ...moment, incidents: [{ ...destroyed, over: 245n * MS }] }
+    expect(violationsOf(unrelated)).toHaveLength(1)
+    const long = [
+      { ...a, to: 600n * MS },
+      { ...b, to: 600n * MS },
+    ]
+    expect(violationsOf({ ...history, beliefs: long })).toEqual([
+      'two leaders for 350.000 ms: A (token 10) still, B (token 20) already (session destroyed)',
+    ])
   })
 
   it('finds tokens that go back or come twice', () => {

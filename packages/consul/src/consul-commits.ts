@@ -4,7 +4,6 @@ import type { ConsulClient } from './consul-client.ts'
 import { encodeTxn, isPrintable } from './consul-codec.ts'
 import { CommitPlan } from './consul-commit-plan.ts'
 import type { BoundWrite } from './consul-commit-plan.ts'
-import { GroupCommit } from './consul-group-commit.ts'
 import { fitsLargeValue, putLargeValue } from './consul-large-value.ts'
 import { KeyLifetimes } from './consul-lifetimes.ts'
 import type { ResolvedConsulOptions } from './consul-options.ts'
@@ -26,13 +25,11 @@ export class ConsulCommits {
   readonly #client: ConsulClient
   readonly #options: ResolvedConsulOptions
   readonly #lifetimes: KeyLifetimes
-  readonly #group: GroupCommit
 
   constructor(client: ConsulClient, sessions: ConsulSessions, options: ResolvedConsulOptions) {
     this.#client = client
     this.#options = options
     this.#lifetimes = new KeyLifetimes(sessions, options.runtime)
-    this.#group = new GroupCommit((body, call) => sendTxn(client, body, call))
   }
 
   commit(checks: readonly Check[], writes: readonly Write[], call: Call): Promise<CommitOutcome> {
@@ -68,7 +65,7 @@ export class ConsulCommits {
       if (body.length > MAX_TXN_BYTES / 3 && Buffer.byteLength(body) > MAX_TXN_BYTES) {
         return this.#commitLarge(checks, writes, call)
       }
-      const { results, problems } = await this.#group.commit(operations, body, call)
+      const { results, problems } = await sendTxn(this.#client, body, call)
       if (problems === undefined) {
         this.#forget(plan, writes, results)
         return plan.outcome(results)

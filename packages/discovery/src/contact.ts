@@ -1,6 +1,5 @@
-import { backoff, isLibkvError } from '@libkv/core'
+import { backoff, isLibkvError, pause } from '@libkv/core'
 import type { Runtime, Store, Timer } from '@libkv/core'
-import { pause } from './pause.ts'
 
 /**
  * How long an instance has at least to come back after an outage, in milliseconds: to find a server again, which may be
@@ -106,7 +105,7 @@ export class Contact {
       else this.#lose()
       failures = isAnswered ? 0 : failures + 1
       const wait = isAnswered ? this.#patience / 2 : backoff(this.#runtime, failures, 10, 250)
-      await pause(this.#runtime, wait, signal)
+      await pause(this.#runtime, wait, signal).catch(() => undefined)
     }
   }
 

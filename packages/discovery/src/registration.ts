@@ -1,10 +1,8 @@
-import { LibkvError, backoff, isLibkvError } from '@libkv/core'
+import { LibkvError, backoff, isLibkvError, orAbort, pause } from '@libkv/core'
 import type { CallOptions, KVPair, Session } from '@libkv/core'
 import { keyOf, readEntry, textOfDeregistered, textOfInstance } from './entry.ts'
 import { checkedInstance } from './instance.ts'
 import type { Instance, InstanceUpdate } from './instance.ts'
-import { orAbort } from './or-abort.ts'
-import { pause } from './pause.ts'
 import type { Registered, Registrar } from './registrar.ts'
 
 /** Over how long processes spread that lost their sessions together, in milliseconds. */
@@ -160,7 +158,7 @@ export class KeptRegistration implements Registration, Registered {
   #inTurn(options: CallOptions): Promise<void> {
     const turn = this.#queue.then(() => this.#settle(options))
     this.#queue = turn.catch(() => undefined)
-    return orAbort(turn, options.signal)
+    return unlessAborted(turn, options.signal)
   }
 
   async #settle(options: CallOptions): Promise<void> {
@@ -168,7 +166,7 @@ export class KeptRegistration implements Registration, Registered {
     while (this.#isWanted || this.#mayExist) {
       // Of what was deregistered a trace is kept for as long as others may take its absence for an expiry.
       const bond = this.#isWanted
-        ? { session: await orAbort(this.#registrar.session(), options.signal) }
+        ? { session: await unlessAborted(this.#registrar.session(), options.signal) }
         : { ttl }
       this.#pair ??= await store.get(this.#key, options)
       const pair = this.#pair
@@ -231,10 +229,10 @@ export class KeptRegistration implements Registration, Registered {
       this.#attempt = new AbortController()
       const { signal } = this.#attempt
       const wait = failures === 0 ? runtime.random() * SPREAD : backoff(runtime, failures, 25)
-      await pause(runtime, wait, signal)
-      this.#isDoubtful = false
-      this.#pair = undefined
       try {
+        await pause(runtime, wait, signal)
+        this.#isDoubtful = false
+        this.#pair = undefined
         await this.#inTurn({ signal })
         if (!this.#isWanted) this.#registrar.remove(this)
       } catch (error) {
@@ -246,6 +244,10 @@ export class KeptRegistration implements Registration, Registered {
     }
     this.#isKeeping = false
   }
+}
+
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return signal === undefined ? work : orAbort(work, signal)
 }
 
 function isConflict(error: unknown): error is LibkvError {
