@@ -90,7 +90,7 @@ export async function openPure(endpoint: string): Promise<Peer> {
   const ask = (call: (callback: Callback) => void): Promise<unknown> =>
     new Promise((resolve, reject) => {
       call((error, value) => {
-        if (error) reject(error)
+        if (error) reject(new Error('the request failed', { cause: error }))
         else resolve(value)
       })
     })

@@ -147,6 +147,20 @@ describe('core and etcd, installed with npm', () => {
   })
 })
 
+describe('core and zookeeper, installed without a compiler', () => {
+  let application: Application
+  before(async () => {
+    application = await registry.application('zookeeper', ['@libkv/core', '@libkv/zookeeper'])
+    await application.npmInstall()
+  })
+
+  for (const file of ['load-zookeeper.mjs', 'load-zookeeper.cjs']) {
+    it(`${file} loads them by both names, by URL and by import`, async () => {
+      assert.match(await application.node(file), /loaded/)
+    })
+  }
+})
+
 describe('core and etcd, installed with pnpm', () => {
   let application: Application
   before(async () => {

@@ -20,7 +20,7 @@ export interface CallOptions {
 export interface ReadOptions extends CallOptions {
   /**
    * `linearizable`: the answer reflects every write that was acknowledged before the call. `stale`: any replica may
-   * answer from what it has, faster and also while the cluster has no quorum.
+   * answer from what it has, faster and also while the cluster has no quorum; but servers of ZooKeeper then answer nobody.
    *
    * @default 'linearizable'
    */

@@ -1,11 +1,9 @@
-import type { Call, Entry } from '@libkv/core'
-import { compareKeys } from '@libkv/core'
-import { birthOf, isMarked, mayDiffer } from './zookeeper-births.ts'
-import type { NodeData, Read, ReadResult, Stat } from './client/index.ts'
+import type { Call } from '@libkv/core'
+import type { NodeData, Read, ReadResult } from './client/index.ts'
 import { PositionedCall } from './zookeeper-calls.ts'
-import { entryOf, isKey, nodeOf } from './zookeeper-connection.ts'
+import { nodeOf } from './zookeeper-connection.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'
-import { childOf, isServersOrOwn, keyOfChild, recordOf } from './zookeeper-paths.ts'
+import { childOf, isServersOrOwn, keyOfChild } from './zookeeper-paths.ts'
 
 /** How many nodes are read by one request. Were each as large as ZooKeeper allows, the answer would still be accepted. */
 const BATCH = 100
@@ -269,60 +267,4 @@ class Scanner {
 const namesOf = (result: ReadResult | undefined): readonly string[] => {
   if (result instanceof Error) throw result
   return result?.type === 'children' ? result.children : []
-}
-
-/** The keys of a tree, without that of its root, in UTF-8 byte order. */
-export async function entriesOf(
-  connection: ZooKeeperConnection,
-  { nodes }: ScannedTree,
-  call: Call,
-): Promise<Entry[]> {
-  const births = await birthsIn(connection, nodes, call)
-  const entries: Entry[] = []
-  for (const { key, depth, node, path } of nodes) {
-    if (depth === 0 || key === undefined || !isKey(node)) continue
-    entries.push(entryOf(key, node, births.get(path) ?? node.stat.czxid))
-  }
-  return sortByKey(entries)
-}
-
-/** When those keys came into being that are more than leaves. Their records are nodes of the tree, too. */
-async function birthsIn(
-  connection: ZooKeeperConnection,
-  nodes: readonly TreeNode[],
-  call: Call,
-): Promise<Map<string, bigint>> {
-  const unusual = nodes.filter(({ depth, key, node }) => {
-    return depth > 0 && key !== undefined && isKey(node) && mayDiffer(node.stat)
-  })
-  if (unusual.length === 0) return new Map()
-  const recorded = new Map(
-    nodes.filter(({ key }) => key === undefined).map(({ path, node }) => [path, node]),
-  )
-  const births = await Promise.all(
-    unusual.map(async ({ path, node }): Promise<[string, bigint]> => {
-      const record = recorded.get(recordOf(path)) ?? null
-      const marked = await isDirectory(connection, path, node.stat, call)
-      return [path, birthOf(node.stat, record, marked).revision]
-    }),
-  )
-  return new Map(births)
-}
-
-async function isDirectory(
-  { client }: ZooKeeperConnection,
-  path: string,
-  stat: Stat,
-  call: Call,
-): Promise<boolean> {
-  const found = await client.getAcl(path, call)
-  return found?.stat.czxid === stat.czxid && isMarked(found.acl)
-}
-
-function sortByKey(entries: Entry[]): Entry[] {
-  // Where no key has a surrogate, the order of UTF-16 is that of UTF-8, and quicker to find.
-  const isPlain = entries.every(({ key }) => !/[\ud800-\udfff]/.test(key))
-  return entries.sort(
-    isPlain ? (a, b) => (a.key < b.key ? -1 : 1) : (a, b) => compareKeys(a.key, b.key),
-  )
 }

@@ -12,7 +12,7 @@
 const OWN = '%libkv'
 
 /** Where the guards are, and nothing else. */
-export const GUARDS = `/${OWN}/guards` as const
+export const GUARDS: '/%libkv/guards' = `/${OWN}/guards`
 
 const SERVERS_OWN = 'zookeeper'
 const SERVERS_OWN_ESCAPED = '%7Aookeeper'
@@ -88,12 +88,6 @@ export function childOf(directory: string, name: string): string {
 export function recordOf(path: string): string {
   const slash = path.lastIndexOf('/')
   return `${path.slice(0, slash)}/${OWN}-born-${path.slice(slash + 1)}`
-}
-
-/** The name that a record is about; undefined for what is none. */
-export function subjectOfRecord(name: string): string | undefined {
-  const begin = `${OWN}-born-`
-  return name.startsWith(begin) ? name.slice(begin.length) : undefined
 }
 
 /** A child that may come and go, to show that its parent is more than a leaf. */

@@ -1,4 +1,3 @@
-import { LibkvError } from '@libkv/core'
 import type { Call, DriverSession } from '@libkv/core'
 import type { ZooKeeperClient } from './client/index.ts'
 import type { Housekeeping } from './housekeeping.ts'
@@ -39,10 +38,9 @@ export class ZooKeeperSession implements DriverSession {
     }
   }
 
-  async close(call: Call): Promise<void> {
+  async close(): Promise<void> {
     await this.#client.close()
     for (const path of this.#paths) this.#housekeeping.removed(path)
-    if (call.settled) throw new LibkvError('CLOSED', 'nobody waits for it any more')
   }
 }
 

@@ -66,7 +66,7 @@ describe('a connection to ZooKeeper', () => {
     const patient = client.create(path, null, {}, { deadline: now + 20_000 })
     expect(await inVain).toMatchObject({ code: 'NOT_REACHABLE', mayHaveHappened: false, path })
     expect(systemRuntime.now() - now).toBeGreaterThanOrEqual(199)
-    expect(systemRuntime.now() - now).toBeLessThan(700)
+    expect(systemRuntime.now() - now).toBeLessThan(2_000)
     expect((await inVain).message).toContain('ECONNREFUSED')
     await proxy.up()
     // The one that failed was never made, else this one would fail.
@@ -81,7 +81,7 @@ describe('a connection to ZooKeeper', () => {
     const start = systemRuntime.now()
     const calls = [client.set(path, null, -1, within(200)), client.get(path, within(200))]
     const [write, read] = await Promise.all(calls.map(failureOf))
-    expect(systemRuntime.now() - start).toBeLessThan(700)
+    expect(systemRuntime.now() - start).toBeLessThan(2_000)
     expect(write).toMatchObject({ code: 'TIMEOUT', mayHaveHappened: true })
     expect(read).toMatchObject({ code: 'TIMEOUT', mayHaveHappened: false })
     proxy.pass()
@@ -135,7 +135,7 @@ describe('a connection to ZooKeeper', () => {
     // Chance decides on the server to begin with.
     const runtime = { ...systemRuntime, random: () => 0.99 }
     const endpoints = [proxy.endpoint, ...servers.endpoints]
-    await using client = clientOf(endpoints, { sessionTimeout: 2_000, runtime })
+    await using client = clientOf(endpoints, { sessionTimeout: 5_000, runtime })
     await client.create(fresh(), null, { mode: 'ephemeral' })
     expect(proxy.stats.open).toBe(1)
     const states = statesOf(client)
@@ -147,8 +147,8 @@ describe('a connection to ZooKeeper', () => {
     const took = systemRuntime.now() - start
     expect(states).toMatchObject([{ type: 'disconnected' }, { type: 'connected', resumed: true }])
     // Two thirds of the session timeout after the last answer.
-    expect(took).toBeGreaterThan(1_000)
-    expect(took).toBeLessThan(2_000)
+    expect(took).toBeGreaterThan(2_500)
+    expect(took).toBeLessThan(5_000)
   })
 
   it('is not taken for one before the server answers: others are tried', async () => {
@@ -160,17 +160,20 @@ describe('a connection to ZooKeeper', () => {
     try {
       for (let i = 0; i < 5; i++) {
         const endpoints = [`127.0.0.1:${port}`, `127.0.0.1:${String(dead)}`, ...servers.endpoints]
-        await using client = clientOf(endpoints, { connectTimeout: 200 })
+        await using client = clientOf(endpoints, {
+          connectTimeout: 200,
+          sessionTimeout: 30_000,
+        })
         const start = performance.now()
         await client.connect()
-        expect(performance.now() - start).toBeLessThan(800)
+        expect(performance.now() - start).toBeLessThan(3_000)
       }
       await using lost = clientOf([`127.0.0.1:${port}`], { connectTimeout: 100 })
       const start = performance.now()
       const error = await failureOf(lost.connect(within(400)))
       expect(error).toMatchObject({ code: 'NOT_REACHABLE' })
       expect(error.message).toContain('no session within 100 ms')
-      expect(performance.now() - start).toBeLessThan(900)
+      expect(performance.now() - start).toBeLessThan(2_000)
     } finally {
       for (const socket of sockets) socket.destroy()
       mute.close()
@@ -196,8 +199,8 @@ describe('a connection to ZooKeeper', () => {
     const start = performance.now()
     const stats = await Promise.all(Array.from({ length: 300 }, () => client.exists('/')))
     expect(stats).toHaveLength(300)
-    // Pipelined: not one after the other.
-    expect(performance.now() - start).toBeLessThan(2_000)
+    // Pipelined: one after the other, they would take half a minute.
+    expect(performance.now() - start).toBeLessThan(10_000)
   })
 
   it('may refuse every attempt for a while', async () => {

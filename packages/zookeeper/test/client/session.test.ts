@@ -60,13 +60,13 @@ describe('a session', () => {
   })
 
   it('is kept alive by pings while nothing is asked, and says when', async () => {
-    await using client = clientOf(servers.endpoints, { sessionTimeout: 600 })
+    await using client = clientOf(servers.endpoints, { sessionTimeout: 1_500 })
     await client.create('/alive', null, { mode: 'ephemeral' })
     const { sessionId, answeredAt } = client
-    await waitFor(() => client.answeredAt > answeredAt + 1_500, { what: 'pings' })
+    await waitFor(() => client.answeredAt > answeredAt + 3_500, { what: 'pings' })
     expect(client.sessionId).toBe(sessionId)
     expect(await client.exists('/alive')).not.toBeNull()
-    expect(systemRuntime.now() - client.answeredAt).toBeLessThan(600)
+    expect(systemRuntime.now() - client.answeredAt).toBeLessThan(1_500)
   })
 
   it('is over when the server did not hear of it in time: all calls fail', async () => {
@@ -132,16 +132,19 @@ describe('a session', () => {
   })
 
   it('survives a busy event loop', async () => {
-    await using client = clientOf(servers.endpoints, { sessionTimeout: 1_500 })
+    await using client = clientOf(servers.endpoints, { sessionTimeout: 4_000 })
     const states = statesOf(client)
-    await client.connect()
-    // Shorter than the session, longer than the silence after which a connection is given up.
-    for (let i = 0; i < 3; i++) {
-      block(1_200)
+    await client.create('/busy', null, { mode: 'ephemeral' })
+    const { sessionId } = client
+    for (let i = 0; i < 2; i++) {
+      // Shorter than the session, longer than the silence after which a connection is given up.
+      block(2_900)
       const unblocked = systemRuntime.now()
-      await waitFor(() => client.answeredAt >= unblocked, { what: 'a ping', every: 1 })
+      await waitFor(() => client.answeredAt >= unblocked, { what: 'an answer', every: 1 })
     }
-    expect(states.map(({ type }) => type)).toEqual(['connected'])
+    expect(client.sessionId).toBe(sessionId)
+    expect(await client.exists('/busy')).not.toBeNull()
+    expect(states.map(({ type }) => type)).not.toContain('expired')
   })
 
   it('ends on the server when the client is closed', async () => {
@@ -178,7 +181,7 @@ describe('a session', () => {
     const write = failureOf(client.set('/', null))
     const start = performance.now()
     await client.close()
-    expect(performance.now() - start).toBeLessThan(600)
+    expect(performance.now() - start).toBeLessThan(2_000)
     expect(await write).toMatchObject({ code: 'CLOSED', mayHaveHappened: true })
     proxy.pass()
   })

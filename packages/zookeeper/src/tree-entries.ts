@@ -1,0 +1,64 @@
+import { compareKeys } from '@libkv/core'
+import type { Call, Entry } from '@libkv/core'
+import { birthOf, isMarked, mayDiffer } from './zookeeper-births.ts'
+import type { Stat } from './client/index.ts'
+import type { ScannedTree, TreeNode } from './tree-scan.ts'
+import { entryOf, isKey } from './zookeeper-connection.ts'
+import type { ZooKeeperConnection } from './zookeeper-connection.ts'
+import { recordOf } from './zookeeper-paths.ts'
+
+/** The keys of a tree, without that of its root, in UTF-8 byte order. */
+export async function entriesOf(
+  connection: ZooKeeperConnection,
+  { nodes }: ScannedTree,
+  call: Call,
+): Promise<Entry[]> {
+  const births = await birthsIn(connection, nodes, call)
+  const entries: Entry[] = []
+  for (const { key, depth, node, path } of nodes) {
+    if (depth === 0 || key === undefined || !isKey(node)) continue
+    entries.push(entryOf(key, node, births.get(path) ?? node.stat.czxid))
+  }
+  return sortByKey(entries)
+}
+
+/** When those keys came into being that are more than leaves. Their records are nodes of the tree, too. */
+async function birthsIn(
+  connection: ZooKeeperConnection,
+  nodes: readonly TreeNode[],
+  call: Call,
+): Promise<Map<string, bigint>> {
+  const unusual = nodes.filter(({ depth, key, node }) => {
+    return depth > 0 && key !== undefined && isKey(node) && mayDiffer(node.stat)
+  })
+  if (unusual.length === 0) return new Map()
+  const recorded = new Map(
+    nodes.filter(({ key }) => key === undefined).map(({ path, node }) => [path, node]),
+  )
+  const births = await Promise.all(
+    unusual.map(async ({ path, node }): Promise<[string, bigint]> => {
+      const record = recorded.get(recordOf(path)) ?? null
+      const marked = await isDirectory(connection, path, node.stat, call)
+      return [path, birthOf(node.stat, record, marked).revision]
+    }),
+  )
+  return new Map(births)
+}
+
+async function isDirectory(
+  { client }: ZooKeeperConnection,
+  path: string,
+  stat: Stat,
+  call: Call,
+): Promise<boolean> {
+  const found = await client.getAcl(path, call)
+  return found?.stat.czxid === stat.czxid && isMarked(found.acl)
+}
+
+function sortByKey(entries: Entry[]): Entry[] {
+  // Where no key has a surrogate, the order of UTF-16 is that of UTF-8, and quicker to find.
+  const isPlain = entries.every(({ key }) => !/[\ud800-\udfff]/.test(key))
+  return entries.sort(
+    isPlain ? (a, b) => (a.key < b.key ? -1 : 1) : (a, b) => compareKeys(a.key, b.key),
+  )
+}
