@@ -70,10 +70,11 @@ export const leadershipFollowerCases = (recipe: LeadershipRecipe): CaseGroup =>
         for (let i = 0; i < 5; i++) {
           for (const candidate of [a, b]) {
             await within('the election', candidate.campaign())
+            // A watch may pass over what does not last.
+            if (i === 4) await shown.has(candidate.id)
             await candidate.resign()
           }
         }
-        await waitFor('it has seen both', () => shown.ids.includes('a') && shown.ids.includes('b'))
         for (const leader of shown.leaders) {
           if (leader !== null) assert.equal(leader.text(), `of ${leader.id}`)
         }
