@@ -255,12 +255,12 @@ describe('a habit of Consul', () => {
     const session = await kv.session({ ttl: 30_000 })
     const info = async (id: string): Promise<unknown> => raw.session.get(id)
     expect(await info(byDefault.ID)).toMatchObject({
-      Checks: ['serfHealth'],
+      NodeChecks: ['serfHealth'],
       LockDelay: 15_000_000_000,
       Behavior: 'release',
     })
     expect(await info(session.id)).toMatchObject({
-      Checks: [],
+      NodeChecks: [],
       LockDelay: 0,
       Behavior: 'delete',
       // Consul lets it live twice as long.
