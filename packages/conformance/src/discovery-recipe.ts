@@ -5,13 +5,13 @@ export interface DiscoveryRecipe {
   readonly Discovery: new (store: Store, options?: DiscoverySettings) => TestedDiscovery
 }
 
-interface DiscoverySettings {
+export interface DiscoverySettings {
   readonly prefix?: string | undefined
   readonly ttl?: number | undefined
   readonly runtime?: Runtime | undefined
 }
 
-interface NewInstance {
+export interface NewInstance {
   readonly service: string
   readonly id: string
   readonly address: string
@@ -21,7 +21,7 @@ interface NewInstance {
 
 export type TestedInstance = Required<NewInstance>
 
-interface InstanceList {
+export interface InstanceList {
   readonly instances: readonly TestedInstance[]
   readonly invalid: readonly { readonly key: string; readonly reason: string }[]
   readonly stale: boolean

@@ -1,8 +1,27 @@
 export { allCases, conformance } from './conformance.ts'
 export { discoveryConformance } from './discovery-conformance.ts'
-export type { DiscoveryRecipe } from './discovery-recipe.ts'
+export type {
+  DiscoveryRecipe,
+  DiscoverySettings,
+  InstanceChange,
+  InstanceList,
+  NewInstance,
+  TestedDiscovery,
+  TestedInstance,
+  TestedRegistration,
+} from './discovery-recipe.ts'
 export { leadershipConformance } from './leadership-conformance.ts'
-export type { LeadershipRecipe } from './leadership-recipe.ts'
+export type {
+  CandidateInfo,
+  CandidateSettings,
+  LeadershipRecipe,
+  Signalled,
+  TestedCandidate,
+  TestedFencedStore,
+  TestedFollower,
+  TestedLeader,
+  TestedTerm,
+} from './leadership-recipe.ts'
 export { namespaced } from './target.ts'
 export type { ConformanceTarget } from './target.ts'
 export type { RegisterCase, Runner } from './runner.ts'
