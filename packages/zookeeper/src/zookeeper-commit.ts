@@ -65,19 +65,15 @@ export class ZooKeeperCommits {
   ): Promise<CommitOutcome> {
     const reading = new ReadingCall(call)
     const hopeful = subjectsOf(checks, writes)
-    // What is to be created is probably not there: then one request does, and what is read behind it is not needed.
-    let trial = this.#isCreation(hopeful)
-      ? this.#carryOut(connection, writes, hopeful, new Map(), call)
-      : undefined
+    // What is to be created is probably not there, which one request tells and does.
+    if (this.#isCreation(hopeful)) {
+      const created = await this.#carryOut(connection, writes, hopeful, new Map(), call)
+      if (created !== undefined) return created
+    }
     for (let attempt = 0; ; attempt++) {
       await this.#pauseAfter(attempt, call)
       const subjects = subjectsOf(checks, writes)
-      const surveying = survey(connection, subjects, this.#directories, reading)
-      surveying.catch(() => undefined)
-      const created = await trial
-      if (created !== undefined) return created
-      trial = undefined
-      const guards = await surveying
+      const guards = await survey(connection, subjects, this.#directories, reading)
       const refusal = await this.#refusal(connection, checks, subjects, reading)
       if (refusal === 'again') continue
       if (refusal !== undefined) return refusal
@@ -251,7 +247,7 @@ export class ZooKeeperCommits {
     else if (write !== undefined && existed) this.#housekeeping.removed(path, record !== null)
   }
 
-  /** Whether it is to create one key, whose directory is there. */
+  /** Whether it is to create one key, which is no directory that is known, in one that is. */
   #isCreation(subjects: readonly Subject[]): boolean {
     const [{ checks, write, path } = { checks: [], write: undefined, path: '' }] = subjects
     return (
@@ -259,6 +255,7 @@ export class ZooKeeperCommits {
       write?.type === 'put' &&
       checks.length === 1 &&
       checks[0]?.expected === null &&
+      !this.#directories.has(path) &&
       this.#directories.unknownAbove(path).length === 0
     )
   }
