@@ -144,7 +144,8 @@ export class CommitPlan {
       return
     }
     operations.push({ Verb: 'set', ...content })
-    if (guarded && write.keepSession !== true) operations.push({ Verb: 'check-session', Key, Session: '' })
+    if (guarded && write.keepSession !== true)
+      operations.push({ Verb: 'check-session', Key, Session: '' })
   }
 }
 
