@@ -101,7 +101,8 @@ export class ConsulFeeds {
         this.#giveSlot()
       },
       ended: () => {
-        if (--directory.watched === 0) this.#directories.delete(directory.prefix)
+        directory.watched--
+        this.#leave(directory)
       },
     }
   }
@@ -117,9 +118,19 @@ export class ConsulFeeds {
         call.done()
       })
     const { prefix } = directory
-    return this.#attach(`keys of ${prefix}`, { prefix }, directory, {
+    return this.#attach(sharedId(prefix), { prefix }, directory, {
       maxBody: () => directory.allow(),
       isWanted: () => directory.isWanted,
+      ended: () => {
+        this.#leave(directory)
+      },
     })
   }
+
+  /** A feed that lingers belongs to its directory, which may be watched again. */
+  #leave({ prefix, watched }: WatchedDirectory): void {
+    if (watched === 0 && !this.#feeds.has(sharedId(prefix))) this.#directories.delete(prefix)
+  }
 }
+
+const sharedId = (prefix: string): string => `keys of ${prefix}`

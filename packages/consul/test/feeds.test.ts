@@ -58,6 +58,17 @@ class KeyWatches implements AsyncDisposable {
 const namesIn = (directory: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${directory}/${String(i)}`)
 
+/** Resolves when next to nothing is asked: polling would be twice a second for each watch. */
+async function quiet(counter: RequestCounter): Promise<void> {
+  let before = -Infinity
+  const isQuiet = (): boolean => {
+    const asked = counter.total - before
+    before = counter.total
+    return asked < 8
+  }
+  await waitFor(isQuiet, { what: 'nothing to be asked', every: 1_000, timeout: 60_000 })
+}
+
 describe('many watched keys of one directory of Consul', () => {
   const servers = runningServers('consul')
   const endpoint = (): string => servers().endpoints[0] ?? ''
@@ -156,6 +167,24 @@ describe('many watched keys of one directory of Consul', () => {
     expect(watches.errors).toEqual(new Map())
   })
 
+  it('are shared again when all were given up a moment ago', async () => {
+    await using direct = consul([endpoint()])
+    const keys = namesIn('churn', 60)
+    const value = 'x'.repeat(4 * 1024)
+    for (const key of keys) await direct.put(key, value)
+    await using counter = await RequestCounter.to(endpoint())
+    await using kv = consul([counter.endpoint])
+    for (let round = 0; round < 3; round++) {
+      await using watches = await new KeyWatches(kv, keys).started()
+      await direct.put('churn/59', String(round))
+      await watches.shows('churn/59', String(round))
+    }
+    await using watches = await new KeyWatches(kv, keys).started()
+    await quiet(counter)
+    await direct.put('churn/59', 'last')
+    await watches.shows('churn/59', 'last')
+  })
+
   it('go on while the directory grows too large for them', async () => {
     await using kv = consul([endpoint()])
     await using direct = consul([endpoint()])
@@ -185,16 +214,8 @@ describe('many watched keys of one directory of Consul', () => {
       return ((await answer.json()) as string[]).length === 501
     }
     await waitFor(inLine, { what: 'all to be in line', timeout: 60_000 })
-    // All watch the one ahead of them by now: nothing is asked any more but what waits.
-    let before = -1
-    await waitFor(
-      () => {
-        const isQuiet = counter.total - before < 5
-        before = counter.total
-        return isQuiet
-      },
-      { what: 'the line to be quiet', every: 500, timeout: 60_000 },
-    )
+    // All watch the one ahead of them when nothing is asked any more but what waits.
+    await quiet(counter)
     counter.reset()
     await first.unlock()
     await Promise.all(waiters)

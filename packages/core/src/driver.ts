@@ -126,6 +126,8 @@ export interface DriverSession {
   readonly id: string
   /** The shortest time, in milliseconds from the sending of a renewal, after which the server may end the session. */
   readonly ttl: number
+  /** When the request that opened it was sent, on the runtime's clock, if the driver had to do something else before. */
+  readonly sentAt?: number | undefined
   /** Resolves when the server acknowledged; `SESSION_EXPIRED` when the session is gone. */
   renew(call: Call): Promise<void>
   /** Ends the session on the server. A session that is gone is no error. */

@@ -51,7 +51,8 @@ export class SessionKeeper {
       options,
       async (call) => {
         const sentAt = runtime.now()
-        return { sentAt, driverSession: await this.#driver.openSession(ttl, call) }
+        const driverSession = await this.#driver.openSession(ttl, call)
+        return { sentAt: driverSession.sentAt ?? sentAt, driverSession }
       },
     )
     const context = {

@@ -16,7 +16,7 @@ import type { ZooKeeperConnection } from './zookeeper-connection.ts'
 import { errorOf, isConflict } from './zookeeper-errors.ts'
 import { createGuards, isGuard } from './zookeeper-guards.ts'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
-import { keyOfPath, parentOf } from './zookeeper-paths.ts'
+import { keyOfPath, parentOf, pathOf } from './zookeeper-paths.ts'
 
 type Put = Write & { readonly type: 'put' }
 type Committed = CommitOutcome & { readonly committed: true }
@@ -51,7 +51,7 @@ export class ZooKeeperCommits {
     if (checks.length === 0 && writes.length === 1 && write !== undefined) {
       if (write.type === 'delete') return this.#delete(connection, write, call)
       const isBound = write.session !== undefined || write.ttl !== undefined
-      if (!isBound) return this.#put(connection, write, call)
+      if (!isBound) return this.put(connection, write, call)
     }
     return this.#transact(connection, checks, writes, call)
   }
@@ -65,19 +65,15 @@ export class ZooKeeperCommits {
   ): Promise<CommitOutcome> {
     const reading = new ReadingCall(call)
     const hopeful = subjectsOf(checks, writes)
-    // What is to be created is probably not there: then one request does, and what is read behind it is not needed.
-    let trial = this.#isCreation(hopeful)
-      ? this.#carryOut(connection, writes, hopeful, new Map(), call)
-      : undefined
+    // What is to be created is probably not there, which one request tells and does.
+    if (this.#isCreation(hopeful)) {
+      const created = await this.#carryOut(connection, writes, hopeful, new Map(), call)
+      if (created !== undefined) return created
+    }
     for (let attempt = 0; ; attempt++) {
       await this.#pauseAfter(attempt, call)
       const subjects = subjectsOf(checks, writes)
-      const surveying = survey(connection, subjects, this.#directories, reading)
-      surveying.catch(() => undefined)
-      const created = await trial
-      if (created !== undefined) return created
-      trial = undefined
-      const guards = await surveying
+      const guards = await survey(connection, subjects, this.#directories, reading)
       const refusal = await this.#refusal(connection, checks, subjects, reading)
       if (refusal === 'again') continue
       if (refusal !== undefined) return refusal
@@ -86,35 +82,48 @@ export class ZooKeeperCommits {
     }
   }
 
-  /** One request if the key is there, and nothing is known about it. */
-  async #put(connection: ZooKeeperConnection, write: Put, call: Call): Promise<CommitOutcome> {
-    const { client } = connection
-    const reading = new ReadingCall(call)
-    for (let attempt = 0; ; attempt++) {
-      await this.#pauseAfter(attempt, call)
-      const [subject] = subjectsOf([], [write]) as [Subject]
-      const { path } = subject
-      const setting = client.set(path, write.value, -1, call)
-      const unknown = this.#directories.unknownAbove(path)
-      const looking = Promise.all(unknown.map((above) => client.exists(above, reading)))
-      looking.catch(() => undefined)
+  /**
+   * Puts a permanent key, by one request if it is there. Nothing needs to be known of it: the answer tells whether anything is
+   * left to be done.
+   */
+  async put(connection: ZooKeeperConnection, write: Put, call: Call): Promise<CommitOutcome> {
+    try {
+      const path = pathOf(write.key)
+      const isKnown = this.#directories.has(parentOf(path))
+      const setting = connection.client.set(path, write.value, -1, call)
+      const looking = isKnown ? undefined : this.#missingAbove(connection, path, call)
+      looking?.catch(() => undefined)
+      let stat: Stat
       try {
-        const stat = await setting
-        this.#directories.sawNode(path)
-        return await this.#wasSet(connection, write, path, stat, call)
+        stat = await setting
       } catch (error) {
         if (!isZooKeeperError(error, 'NO_NODE')) throw error
+        return await this.#putNew(connection, write, (await looking) ?? [], call)
       }
-      const above = await looking
-      const nearest = above.findIndex((stat) => stat !== null)
-      subject.missing = nearest < 0 ? unknown : unknown.slice(0, nearest)
-      const committed = await this.#carryOut(connection, [write], [subject], new Map(), call)
-      if (committed !== undefined) return committed
+      if (!isKnown) this.#directories.sawNode(path)
+      const isPlain = stat.ephemeralOwner === 0n && !mayDiffer(stat)
+      return isPlain
+        ? wasPut(stat.mzxid, stat.czxid)
+        : await this.#putOver(connection, write, path, stat, call)
+    } catch (error) {
+      throw errorOf(error)
     }
   }
 
-  /** Finds out whether a write that did not look where it wrote has left something to be done. */
-  async #wasSet(
+  async #putNew(
+    connection: ZooKeeperConnection,
+    write: Put,
+    missing: readonly string[],
+    call: Call,
+  ): Promise<CommitOutcome> {
+    const [subject] = subjectsOf([], [write]) as [Subject]
+    subject.missing = missing
+    const created = await this.#carryOut(connection, [write], [subject], new Map(), call)
+    return created ?? (await this.#transact(connection, [], [write], call))
+  }
+
+  /** Does what is left to be done after a write to what was more than a permanent key without others below it. */
+  async #putOver(
     connection: ZooKeeperConnection,
     write: Put,
     path: string,
@@ -122,19 +131,25 @@ export class ZooKeeperCommits {
     call: Call,
   ): Promise<CommitOutcome> {
     try {
-      // It was bound to a session, and is to be permanent.
+      // It is bound to a session, and is to be permanent.
       if (stat.ephemeralOwner !== 0n) return await this.#transact(connection, [], [write], call)
-      const createRevision = mayDiffer(stat)
-        ? await recordBirth(connection, path, stat, this.#options, call)
-        : stat.czxid
-      return {
-        committed: true,
-        revision: stat.mzxid,
-        results: [{ existed: createRevision !== stat.mzxid, createRevision }],
-      }
+      return wasPut(stat.mzxid, await recordBirth(connection, path, stat, this.#options, call))
     } catch (error) {
       throw errorOf(error, true)
     }
+  }
+
+  /** The directories above a node that are neither known nor there, the nearest first. */
+  async #missingAbove(
+    { client }: ZooKeeperConnection,
+    path: string,
+    call: Call,
+  ): Promise<readonly string[]> {
+    const reading = new ReadingCall(call)
+    const unknown = this.#directories.unknownAbove(path)
+    const stats = await Promise.all(unknown.map((above) => client.exists(above, reading)))
+    const nearest = stats.findIndex((stat) => stat !== null)
+    return nearest < 0 ? unknown : unknown.slice(0, nearest)
   }
 
   /** One request if nothing is below the key, and nothing is known about it. */
@@ -251,7 +266,7 @@ export class ZooKeeperCommits {
     else if (write !== undefined && existed) this.#housekeeping.removed(path, record !== null)
   }
 
-  /** Whether it is to create one key, whose directory is there. */
+  /** Whether it is to create one key, which is no directory that is known, in one that is. */
   #isCreation(subjects: readonly Subject[]): boolean {
     const [{ checks, write, path } = { checks: [], write: undefined, path: '' }] = subjects
     return (
@@ -259,6 +274,7 @@ export class ZooKeeperCommits {
       write?.type === 'put' &&
       checks.length === 1 &&
       checks[0]?.expected === null &&
+      !this.#directories.has(path) &&
       this.#directories.unknownAbove(path).length === 0
     )
   }
@@ -274,6 +290,12 @@ export class ZooKeeperCommits {
 
 const chrootMissing = (chroot: string): LibkvError =>
   new LibkvError('INVALID_OPTION', `the chroot ${chroot} does not exist`, { backend: 'zookeeper' })
+
+const wasPut = (revision: bigint, createRevision: bigint): CommitOutcome => ({
+  committed: true,
+  revision,
+  results: [{ existed: createRevision !== revision, createRevision }],
+})
 
 const deleted = (existed: boolean, revision: bigint): CommitOutcome => ({
   committed: true,

@@ -4,6 +4,7 @@ import type { Birth } from './zookeeper-births.ts'
 import type { NodeData, Stat, ZooKeeperClient } from './client/index.ts'
 import { SharedSync } from './shared-sync.ts'
 import type { Sync } from './shared-sync.ts'
+import { errorOf } from './zookeeper-errors.ts'
 import { recordOf } from './zookeeper-paths.ts'
 
 /** A key's node, with all that tells when the key came into being. */
@@ -31,17 +32,25 @@ export class ZooKeeperConnection {
     return this.#sync.begin(call)
   }
 
-  /** Reads a key. */
+  /**
+   * Reads a key.
+   *
+   * @throws LibkvError
+   */
   async read(key: string, path: string, linearizable: boolean, call: Call): Promise<Entry | null> {
-    const sync = linearizable ? this.sync(call) : undefined
-    const node = await this.client.get(path, call)
-    sync?.check()
-    if (!isKey(node)) return null
-    if (!mayDiffer(node.stat)) return entryOf(key, node, node.stat.czxid)
-    const history = await this.history(path, call)
-    return isKey(history.node) && history.birth !== undefined
-      ? entryOf(key, history.node, history.birth.revision)
-      : null
+    try {
+      const sync = linearizable ? this.sync(call) : undefined
+      const node = await this.client.get(path, call)
+      sync?.check()
+      if (!isKey(node)) return null
+      if (!mayDiffer(node.stat)) return entryOf(key, node, node.stat.czxid)
+      const history = await this.history(path, call)
+      return isKey(history.node) && history.birth !== undefined
+        ? entryOf(key, history.node, history.birth.revision)
+        : null
+    } catch (error) {
+      throw errorOf(error)
+    }
   }
 
   /** Reads a node with its record and its mark. */

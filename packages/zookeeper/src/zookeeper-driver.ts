@@ -71,12 +71,8 @@ export class ZooKeeperDriver implements Driver {
     this.#sessions = new ZooKeeperSessions(options, this.#housekeeping)
   }
 
-  async read(key: string, { consistency }: ReadRequest, call: Call): Promise<Entry | null> {
-    try {
-      return await this.#connection.read(key, pathOf(key), consistency === 'linearizable', call)
-    } catch (error) {
-      throw errorOf(error)
-    }
+  read(key: string, { consistency }: ReadRequest, call: Call): Promise<Entry | null> {
+    return this.#connection.read(key, pathOf(key), consistency === 'linearizable', call)
   }
 
   async scan(prefix: string, { consistency, values }: ReadRequest, call: Call): Promise<Scan> {
@@ -94,19 +90,18 @@ export class ZooKeeperDriver implements Driver {
     }
   }
 
-  async commit(
-    checks: readonly Check[],
-    writes: readonly Write[],
-    call: Call,
-  ): Promise<CommitOutcome> {
-    const { session, ttl } = ownerOf(writes)
-    if (session !== undefined) return this.#commitIn(session, checks, writes, call)
-    if (ttl !== undefined) return this.#commitWithTtl(ttl, checks, writes, call)
-    try {
-      return await this.#commit(this.#connection, checks, writes, call)
-    } catch (error) {
-      throw errorOf(error)
+  commit(checks: readonly Check[], writes: readonly Write[], call: Call): Promise<CommitOutcome> {
+    const [write] = writes
+    const isPlain = checks.length === 0 && writes.length === 1 && !this.#sessions.haveTtls
+    if (
+      isPlain &&
+      write?.type === 'put' &&
+      write.session === undefined &&
+      write.ttl === undefined
+    ) {
+      return this.#commits.put(this.#connection, write, call)
     }
+    return this.#commitAny(checks, writes, call)
   }
 
   async removeTree(tree: Tree, call: Call): Promise<number> {
@@ -155,6 +150,21 @@ export class ZooKeeperDriver implements Driver {
     await within(runtime, connectionTimeout, this.#sessions.close())
     await within(runtime, connectionTimeout, this.#housekeeping.close())
     await this.#client.close()
+  }
+
+  async #commitAny(
+    checks: readonly Check[],
+    writes: readonly Write[],
+    call: Call,
+  ): Promise<CommitOutcome> {
+    const { session, ttl } = ownerOf(writes)
+    if (session !== undefined) return this.#commitIn(session, checks, writes, call)
+    if (ttl !== undefined) return this.#commitWithTtl(ttl, checks, writes, call)
+    try {
+      return await this.#commit(this.#connection, checks, writes, call)
+    } catch (error) {
+      throw errorOf(error)
+    }
   }
 
   async #commit(

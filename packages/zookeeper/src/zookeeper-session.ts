@@ -10,6 +10,7 @@ import { errorOfSession } from './zookeeper-errors.ts'
 export class ZooKeeperSession implements DriverSession {
   readonly id: string
   readonly ttl: number
+  readonly sentAt: number
   readonly connection: ZooKeeperConnection
   readonly #client: ZooKeeperClient
   readonly #housekeeping: Housekeeping
@@ -23,6 +24,8 @@ export class ZooKeeperSession implements DriverSession {
     this.connection = new ZooKeeperConnection(client)
     this.id = `0x${BigInt.asUintN(64, client.sessionId).toString(16)}`
     this.ttl = client.negotiatedTimeout - leeway
+    // To connect may have taken longer than the session lasts.
+    this.sentAt = client.answeredAt
   }
 
   /** Keys were bound to it at those paths. */

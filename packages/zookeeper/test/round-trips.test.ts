@@ -24,6 +24,7 @@ describe('zookeeper', () => {
     deleteTree: 3,
     // What is there, and the write on the condition that it still is.
     transaction: 2,
+    'atomicPut that conflicts': 2,
     'atomicPut of a pair': 2,
     'atomicDelete of a pair': 2,
     // Of its 101 requests 32 are under way at once.

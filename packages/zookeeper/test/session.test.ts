@@ -51,6 +51,22 @@ describe('a session of zookeeper', () => {
     expect((await direct.list(dir)).map((pair) => pair.text())).toEqual(['permanent', 'permanent'])
   })
 
+  it('lives its time although it took longer than that to connect', async () => {
+    const { proxy, dir } = proxied
+    await using kv = zookeeperUnderTest.openAt([proxy.endpoint])
+    const ttl = 1_000
+    proxy.blackhole()
+    const start = performance.now()
+    const opening = kv.session({ ttl })
+    await new Promise((resolve) => setTimeout(resolve, 1.2 * ttl))
+    proxy.pass()
+    const session = await opening
+    expect(performance.now() - start).toBeGreaterThan(ttl)
+    expect(session.isAlive()).toBe(true)
+    await kv.put(`${dir}/key`, 'x', { session })
+    await session.close()
+  })
+
   it('may expire on its store, whose watches, calls and locks go on', async () => {
     const { direct, dir, proxy } = proxied
     const options = { sessionTimeout: 1_000, tickTime: TICK_TIME, connectionTimeout: 500 }
