@@ -1,11 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import type { Store } from '@libkv/core'
-import {
-  RequestCounter,
-  selectedBackends,
-  startServers,
-  waitFor,
-} from '../../../tooling/servers/index.ts'
+import { startServers, waitFor } from '../../../tooling/servers/index.ts'
 import { Candidate, Follower } from '../src/index.ts'
 import { targets } from './targets.ts'
 
@@ -16,11 +11,7 @@ const HAND_OVERS = 50
 /** What goes on while nothing happens: sessions are renewed, and blocking queries are asked anew. */
 const STANDING = /LeaseKeepAlive|session\/renew|GET .*\/lock\/leader\/[0-9a-f-]{36}$/
 
-for (const backend of selectedBackends()) {
-  const target = targets[backend]
-  // What ZooKeeper is asked is not counted by RequestCounter.
-  if (target === undefined || backend === 'zookeeper') continue
-
+for (const { backend, openAt, countTo } of targets) {
   describe(`on ${backend}`, () => {
     const opened: AsyncDisposable[] = []
     afterEach(async () => {
@@ -39,15 +30,15 @@ for (const backend of selectedBackends()) {
       readonly direct: Store
     }> {
       const servers = keep(await startServers(backend))
-      const counter = keep(await RequestCounter.to(servers.endpoints[0] ?? ''))
-      const open = (endpoints: string[]): Store => keep(target?.open({ endpoints }) as Store)
+      const counter = keep(await countTo(servers.endpoints[0] ?? ''))
+      const open = (addresses: readonly string[]): Store => keep(openAt(addresses))
       return {
         requests: () => {
           const counts = [...counter.counts].filter(([what]) => !what.endsWith('#message'))
           return counts.reduce((sum, [what, n]) => sum + (STANDING.test(what) ? 0 : n), 0)
         },
         open: () => open([counter.endpoint]),
-        direct: open([...servers.endpoints]),
+        direct: open(servers.endpoints),
       }
     }
 
