@@ -1,9 +1,11 @@
 import { consul } from '@libkv/consul'
 import type { Store, StoreOptions } from '@libkv/core'
 import { etcd } from '@libkv/etcd'
+import { zookeeper } from '@libkv/zookeeper'
 import { httpRequest } from '../servers/http-request.ts'
 import type { Backend } from '../servers/index.ts'
 import type { Fault } from './history.ts'
+import { closeSession } from './zookeeper-operator.ts'
 
 /** All that the elections know of a backend. */
 export interface ElectionBackend {
@@ -26,6 +28,12 @@ export const backends: Partial<Record<Backend, ElectionBackend>> = {
     // What the test servers have as their session_ttl_min.
     open: (endpoints, options) => consul(endpoints, { minimumTtl: 1_000, ...options }),
     destroySession: (endpoint, id) => send(`${endpoint}/v1/session/destroy/${id}`, 'PUT', ''),
+    withdrawals: ['session destroyed'],
+  },
+  zookeeper: {
+    // What the test servers have as their tickTime.
+    open: (endpoints, options) => zookeeper(endpoints, { tickTime: 500, ...options }),
+    destroySession: closeSession,
     withdrawals: ['session destroyed'],
   },
 }

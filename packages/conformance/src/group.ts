@@ -76,11 +76,6 @@ export const withoutDescendants: SkipRule = ({ capabilities }) =>
     ? undefined
     : 'capabilities.sessionKeysMayHaveDescendants is false'
 
-export const withDescendants: SkipRule = ({ capabilities }) =>
-  capabilities.sessionKeysMayHaveDescendants
-    ? 'capabilities.sessionKeysMayHaveDescendants is true'
-    : undefined
-
 /** Locks have keys of the library's own under the first segment `.libkv`, outside any prefix but inside a namespace. */
 export const withoutReservedKeys: SkipRule = ({ prefix }) =>
   prefix === undefined ? undefined : "the target's prefix leaves out the library's own keys"

@@ -104,8 +104,12 @@ export class ConsulClient {
     const next = proven.find((endpoint) => !this.#isAvoided(endpoint))
     if (next !== undefined) this.#current = this.#endpoints.indexOf(next)
     if (next !== undefined) return next
-    // Where all are avoided, as during an election, none is worse than the others.
-    return proven.length === this.#endpoints.length ? proven[0] : undefined
+    if (proven.length === 0) return undefined
+    // All are avoided, as during an election: the one that has been for longest, unless those that are gone have come back.
+    for (const endpoint of this.#endpoints) {
+      if (!endpoint.proven) endpoint.prove(this.#options.connectionTimeout).catch(() => undefined)
+    }
+    return proven.reduce((a, b) => (a.avoidedUntil <= b.avoidedUntil ? a : b))
   }
 
   #isAvoided({ avoidedUntil }: ConsulEndpoint): boolean {
@@ -160,9 +164,10 @@ export class ConsulClient {
       () => {
         this.#watchdog = undefined
         const now = this.#runtime.now()
+        const isSlow = this.#endpoints.some(({ waitingSince }) => now - waitingSince > PATIENCE)
         for (const endpoint of this.#endpoints) {
-          const { waitingSince, requests, answeredAt } = endpoint
-          const isSlow = now - waitingSince > PATIENCE
+          const { requests, answeredAt } = endpoint
+          // Where to turn to is to be known by the time that the slow one is given up.
           if (isSlow || (requests > 0 && now - answeredAt > SILENCE)) void this.#probe(endpoint)
         }
         if (this.#endpoints.some(({ requests }) => requests > 0)) this.#watch()

@@ -222,7 +222,6 @@ export class ConsulEndpoint {
         isRead: method === 'GET' && !blocking,
         abandon: (error) => {
           this.#flights.delete(flight)
-          this.proven = false
           pool.drop(exchange)
           reject(error)
         },

@@ -60,6 +60,8 @@ export class ConsulFeed {
   #listens = false
   /** The directory told something that has to be asked for. */
   #isStale = false
+  /** What the directory told before the feed knew anything. */
+  #heard: readonly [entry: Entry | null, revision: bigint] | undefined
   #timer: Timer | undefined
   #wake: (() => void) | undefined
   #query: BlockingCall | undefined
@@ -96,10 +98,13 @@ export class ConsulFeed {
     const index = Number(entry?.revision ?? revision)
     if (this.ended || index <= this.#index) return
     const { state } = this.#audience
-    const isHere = state !== undefined && state.entries.length > 0
+    if (state === undefined) {
+      this.#heard = [entry, revision]
+      return
+    }
     // What does not show may be there, and hidden by now.
-    const isDoubtful = entry === null && isHere && this.#around.access.isControlled !== false
-    if (state === undefined || isDoubtful) {
+    const mayBeHidden = this.#around.access.isControlled !== false
+    if (entry === null && state.entries.length > 0 && mayBeHidden) {
       this.recheck()
       return
     }
@@ -154,6 +159,8 @@ export class ConsulFeed {
         const changed = await this.#ask()
         this.#failures = 0
         if (this.#isOver()) return
+        if (this.#heard !== undefined) this.told(...this.#heard)
+        this.#heard = undefined
         const took = this.#runtime.now() - startedAt
         const isNews = changed && (this.#around.isWanted?.() ?? true)
         idle = isNews || took > WAIT / 2 ? 0 : idle + 1

@@ -118,7 +118,7 @@ export class ConsulFeeds {
       })
     const { prefix } = directory
     return this.#attach(`keys of ${prefix}`, { prefix }, directory, {
-      maxBody: () => directory.maxBody,
+      maxBody: () => directory.allow(),
       isWanted: () => directory.isWanted,
     })
   }

@@ -3,9 +3,11 @@ import type { ConsulFeed } from './consul-feed.ts'
 
 /** How many watched keys of one directory have blocking queries of their own. From one more on the others share one. */
 export const OWN_QUERIES = 4
-/** How large an answer about the directory may be, in bytes for each key that shares it... */
+/** How large an answer about the directory may be, in bytes: so much in any case, ... */
+const MIN_BYTES = 64 * 1024
+/** ... more with each key that is watched, ... */
 const BYTES_PER_KEY = 8 * 1024
-/** ... and altogether. */
+/** ... and never more than this. */
 const MAX_BYTES = 1024 * 1024
 
 /**
@@ -25,8 +27,9 @@ export class WatchedDirectory implements Observer {
   readonly #keys = new Map<ConsulFeed, string>()
   #observation: Observation | undefined
   #isInformed = false
-  /** How many keys have to be watched for another try, after one that failed. */
+  /** How many keys have to be watched for a try: after one that failed twice as many as there were then. */
   #threshold = OWN_QUERIES + 1
+  #allowedFor = 0
   /** Whether the last changes were those of a key that is watched. */
   isWanted = false
 
@@ -36,8 +39,10 @@ export class WatchedDirectory implements Observer {
     this.#observe = observe
   }
 
-  get maxBody(): number {
-    return Math.min(MAX_BYTES, BYTES_PER_KEY * this.#listeners.size)
+  /** How large the next answer may be. */
+  allow(): number {
+    this.#allowedFor = this.watched
+    return Math.min(MAX_BYTES, Math.max(MIN_BYTES, BYTES_PER_KEY * this.watched))
   }
 
   /** Whether it is worth while to read all of it for the keys that are watched. */
@@ -87,7 +92,7 @@ export class WatchedDirectory implements Observer {
   }
 
   fail(): void {
-    this.#threshold = 2 * this.watched
+    this.#threshold = 2 * Math.max(OWN_QUERIES, this.#allowedFor)
     const feeds = [...this.#listeners.values()]
     this.#listeners.clear()
     this.#keys.clear()

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import type { Store } from '@libkv/core'
 import { consul } from '@libkv/consul'
 import { FaultProxy, startServers, waitFor } from '../../../tooling/servers/index.ts'
@@ -161,5 +163,33 @@ describe('sessions of Consul', () => {
     await servers.nodes[0]?.restart()
     await waitFor(async () => (await kv.get('kept')) !== null, { what: 'the key', timeout: 20_000 })
     expect(session.isAlive()).toBe(true)
+  })
+
+  it('are gone in time when their process dies at any step', async () => {
+    const before = await sessionsOf(servers)
+    const program = `
+      import { consul } from '@libkv/consul'
+      const kv = consul(${JSON.stringify(servers.endpoints)}, { minimumTtl: ${String(MINIMUM_TTL)} })
+      await kv.session({ ttl: 2_000 })
+      await kv.newLock('dies', { ttl: 2_000 }).lock()
+      await kv.put('dies/ttl', 'x', { ttl: 2_000 })
+      console.log('ready')
+      // And some are between their session and its key when the end comes.
+      for (;;) await kv.put('dies/again', 'x', { ttl: 2_000 })`
+    const child = spawn(
+      process.execPath,
+      ['--conditions=@libkv/source', '--import', 'tsx', '--input-type=module', '--eval', program],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    await once(child.stdout, 'data')
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    expect((await sessionsOf(servers)).length).toBeGreaterThan(before.length)
+    await waitFor(async () => (await sessionsOf(servers)).length <= before.length, {
+      what: 'the sessions to go',
+      timeout: 10_000,
+    })
+    expect(await direct.keys('dies')).toEqual([])
+    expect(await direct.get('dies')).toBeNull()
   })
 })

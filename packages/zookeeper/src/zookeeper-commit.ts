@@ -235,6 +235,10 @@ export class ZooKeeperCommits {
         throw descendantsRefused(keyOfPath(parentOf(operation.path)) ?? '')
       }
       if (!isConflict(error)) throw error
+      if (isZooKeeperError(error, 'NO_NODE') && operation?.type === 'create') {
+        // Whatever is missing elsewhere is made.
+        if (parentOf(operation.path) === '/') throw chrootMissing(this.#options.chroot)
+      }
       if (operation !== undefined && isGuard(operation.path)) {
         await createGuards(client, acl, new ReadingCall(call))
       }
@@ -267,6 +271,9 @@ export class ZooKeeperCommits {
     await pause(runtime, backoff(runtime, attempts - QUICK_ATTEMPTS, 2, 50))
   }
 }
+
+const chrootMissing = (chroot: string): LibkvError =>
+  new LibkvError('INVALID_OPTION', `the chroot ${chroot} does not exist`, { backend: 'zookeeper' })
 
 const deleted = (existed: boolean, revision: bigint): CommitOutcome => ({
   committed: true,

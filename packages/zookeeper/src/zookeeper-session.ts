@@ -32,7 +32,9 @@ export class ZooKeeperSession implements DriverSession {
 
   async renew(call: Call): Promise<void> {
     try {
-      await this.#client.exists('/', call)
+      // The leader answers it: a server that is cut off from the leader goes on answering reads for a while, and the leader may
+      // have ended the session by then.
+      await this.#client.sync('/', call)
     } catch (error) {
       throw errorOfSession(error)
     }

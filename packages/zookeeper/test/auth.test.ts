@@ -1,8 +1,12 @@
-import { beforeAll, describe } from '@jest/globals'
+import { beforeAll, describe, expect, it } from '@jest/globals'
+import { systemRuntime } from '@libkv/core'
+import { OPEN, READ_ONLY } from '@libkv/zookeeper'
 import type { ZooKeeperOptions } from '@libkv/zookeeper'
-import { accessControlCases } from '../../../tooling/backend-cases/access-control.ts'
+import { accessControlCases, denied } from '../../../tooling/backend-cases/access-control.ts'
 import { openOn } from '../../../tooling/backend-cases/backend-under-test.ts'
 import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
+import { startServers } from '../../../tooling/servers/index.ts'
+import { ZooKeeperClient } from '../src/client/index.ts'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 describe('zookeeper with access control', () => {
@@ -23,5 +27,54 @@ describe('zookeeper with access control', () => {
     openRestricted: (running) => openOn(zookeeperUnderTest, running),
     own: 'app',
     foreign: 'other',
+  })
+
+  it('keeps what it creates to itself, unless its acl says otherwise', async () => {
+    const [endpoint = ''] = servers().endpoints
+    await using kv = openOn(zookeeperUnderTest, servers())
+    await kv.put('app/private', 'x')
+    const shared: ZooKeeperOptions = { acl: OPEN }
+    await using open = openOn(zookeeperUnderTest, servers(), shared)
+    await open.put('shared/key', 'x')
+    await using nobody = zookeeperUnderTest.openAt([endpoint])
+    await expect(nobody.get('app/private')).rejects.toMatchObject(denied)
+    expect((await nobody.get('shared/key'))?.text()).toBe('x')
+    const pair = await nobody.put('shared/key', 'y')
+    await nobody.put('shared/new', 'z')
+    expect((await kv.atomicPut('shared/key', 'z', pair)).text()).toBe('z')
+  })
+
+  it('gets along with a root that is closed, below a chroot that is its own', async () => {
+    await using closed = await startServers('zookeeper', { security: 'auth' })
+    const raw = new ZooKeeperClient({ servers: closed.endpoints, runtime: systemRuntime })
+    await raw.setAcl('/', READ_ONLY)
+    await raw.close()
+    await using outside = openOn(zookeeperUnderTest, closed)
+    await expect(outside.put('app/key', 'x')).rejects.toMatchObject({
+      ...denied,
+      message: expect.stringMatching(/%libkv.*chroot/),
+    })
+    const options: ZooKeeperOptions = { chroot: '/app' }
+    await using kv = openOn(zookeeperUnderTest, closed, options)
+    const pair = await kv.put('a/b', '1')
+    await kv.atomicPut('a/b', '2', pair)
+    await using held = await kv.newLock('job').lock()
+    expect(held.isHeld()).toBe(true)
+    expect(await kv.keys('')).toEqual(['a/b', 'job'])
+    expect((await outside.get('app/a/b'))?.text()).toBe('2')
+    for await (const { pairs } of kv.watchTree('')) {
+      expect(pairs.map(({ key }) => key)).toEqual(['a/b', 'job'])
+      break
+    }
+  })
+
+  it('says that a chroot does not exist', async () => {
+    const options: ZooKeeperOptions = { chroot: '/nowhere' }
+    await using kv = openOn(zookeeperUnderTest, servers(), options)
+    expect(await kv.get('key')).toBeNull()
+    await expect(kv.put('key', 'x')).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringMatching(/nowhere/),
+    })
   })
 })

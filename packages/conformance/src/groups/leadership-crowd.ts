@@ -17,7 +17,7 @@ export const leadershipCrowdCases = (recipe: LeadershipRecipe): CaseGroup =>
       it(`of ${String(CROWD)} leads one after the other, in the order of their coming`, async (h) => {
         const election = new Election(h, recipe)
         const stores = await Promise.all(Array.from({ length: STORES }, () => h.open()))
-        const { candidate: first, term } = await election.leader('first')
+        const { candidate: first, term } = await election.leader('first', { ttl: 60_000 })
         const led: string[] = []
         const tokens = [term.token]
         let leading = 0
