@@ -1,6 +1,15 @@
 export { allCases, conformance } from './conformance.ts'
 export { discoveryConformance } from './discovery-conformance.ts'
-export type { DiscoveryRecipe } from './discovery-recipe.ts'
+export type {
+  DiscoveryRecipe,
+  DiscoverySettings,
+  InstanceChange,
+  InstanceList,
+  NewInstance,
+  TestedDiscovery,
+  TestedInstance,
+  TestedRegistration,
+} from './discovery-recipe.ts'
 export { leadershipConformance } from './leadership-conformance.ts'
 export type { LeadershipRecipe } from './leadership-recipe.ts'
 export { namespaced } from './target.ts'
