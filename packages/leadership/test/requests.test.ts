@@ -58,7 +58,7 @@ for (const { backend, openAt, countTo } of targets) {
 
     // Consul answers a watch with a state, and is then asked again. ZooKeeper is asked before it is told what to do, and what
     // goes out together counts as one.
-    const most = backend === 'etcd' ? 5 : 6
+    const most = { etcd: 5, consul: 6, zookeeper: 7 }[backend]
     const unit = backend === 'zookeeper' ? 'round trips' : 'requests'
     it(`takes at most ${String(most)} ${unit} per hand-over with ${String(CROWD)} in line`, async () => {
       const { requests, open, direct } = await counted()

@@ -1,5 +1,5 @@
 import type { DetachedCall, Entry, Observer } from '@libkv/core'
-import type { StateEvent, WatchEvent } from './client/index.ts'
+import type { StateEvent } from './client/index.ts'
 import { ZooKeeperFeed } from './zookeeper-feed.ts'
 import type { FeedContext } from './zookeeper-feed.ts'
 import { pathOf } from './zookeeper-paths.ts'
@@ -13,7 +13,6 @@ export class KeyFeed extends ZooKeeperFeed {
   readonly #path: string
   /** The watch is in force, so that there is nothing to do but to wait. */
   #isWatching = false
-  #isReading = false
   /** Whether the server may not have caught up with what others have been told. */
   #isBehind = true
   #last: Entry | null | undefined
@@ -32,7 +31,6 @@ export class KeyFeed extends ZooKeeperFeed {
       ? Promise.resolve()
       : client.exists(this.#path, call, this.#onEvent).then(() => undefined)
     this.#isWatching = true
-    this.#isReading = true
     const reading = connection.read(this.#key, this.#path, this.#isBehind, call)
     try {
       const [entry] = await Promise.all([reading, watching])
@@ -41,8 +39,6 @@ export class KeyFeed extends ZooKeeperFeed {
     } catch (error) {
       this.unwatch()
       throw error
-    } finally {
-      this.#isReading = false
     }
   }
 
@@ -61,17 +57,10 @@ export class KeyFeed extends ZooKeeperFeed {
     this.due()
   }
 
-  readonly #onEvent = ({ type }: WatchEvent): void => {
+  // A deletion is no exception: the key may have been made anew in the same transaction, to bind it to nothing any more.
+  readonly #onEvent = (): void => {
     this.#isWatching = false
-    if (type !== 'deleted' || this.#isReading || !this.#last) {
-      this.due()
-      return
-    }
-    this.#tell(null)
-    // Who has waited for just that lets go of the feed, which then need not ask what has become of the key.
-    this.context.options.runtime.setTimer(() => {
-      this.due()
-    }, 0)
+    this.due()
   }
 
   #tell(entry: Entry | null): void {
