@@ -17,7 +17,7 @@ const folders = [...packages.map((name) => join('packages', name)), 'tooling']
 export default {
   testTimeout: 60_000,
   // Tests of servers mostly wait.
-  maxWorkers: 5,
+  maxWorkers: 4,
   testSequencer: '<rootDir>/tooling/jest-sequencer.mjs',
   globalSetup: '<rootDir>/tooling/jest-setup.ts',
   projects: folders.map((folder) => ({

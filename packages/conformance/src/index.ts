@@ -11,7 +11,17 @@ export type {
   TestedRegistration,
 } from './discovery-recipe.ts'
 export { leadershipConformance } from './leadership-conformance.ts'
-export type { LeadershipRecipe } from './leadership-recipe.ts'
+export type {
+  CandidateInfo,
+  CandidateSettings,
+  LeadershipRecipe,
+  Signalled,
+  TestedCandidate,
+  TestedFencedStore,
+  TestedFollower,
+  TestedLeader,
+  TestedTerm,
+} from './leadership-recipe.ts'
 export { namespaced } from './target.ts'
 export type { ConformanceTarget } from './target.ts'
 export type { RegisterCase, Runner } from './runner.ts'

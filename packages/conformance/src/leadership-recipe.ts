@@ -24,7 +24,7 @@ export interface CandidateSettings {
     | undefined
 }
 
-interface CandidateInfo {
+export interface CandidateInfo {
   readonly id: string
   readonly value: Uint8Array
   text(): string
@@ -34,7 +34,7 @@ export interface TestedLeader extends CandidateInfo {
   readonly token: bigint
 }
 
-interface TestedFencedStore {
+export interface TestedFencedStore {
   put(key: string, value: Value): Promise<KVPair>
   delete(key: string): Promise<void>
   atomicPut(key: string, value: Value, previous: KVPair | null): Promise<KVPair>
@@ -51,7 +51,7 @@ export interface TestedTerm {
   update(value: Value): Promise<void>
 }
 
-interface Signalled {
+export interface Signalled {
   readonly signal?: AbortSignal | undefined
 }
 
