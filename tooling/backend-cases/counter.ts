@@ -3,6 +3,8 @@ export interface Counter extends AsyncDisposable {
   readonly endpoint: string
   /** Round trips since the last reset. Those that go out together count as one. */
   readonly total: number
+  /** How often each request was made since the last reset, by its name. */
+  readonly counts: ReadonlyMap<string, number>
   /** Requests of that name since the last reset. */
   count(request: string): number
   reset(): void

@@ -5,12 +5,14 @@ export interface DiscoveryRecipe {
   readonly Discovery: new (store: Store, options?: DiscoverySettings) => TestedDiscovery
 }
 
+/** What a discovery is made with. */
 export interface DiscoverySettings {
   readonly prefix?: string | undefined
   readonly ttl?: number | undefined
   readonly runtime?: Runtime | undefined
 }
 
+/** What is registered. */
 export interface NewInstance {
   readonly service: string
   readonly id: string
@@ -19,20 +21,24 @@ export interface NewInstance {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
 }
 
+/** An instance as it is found. */
 export type TestedInstance = Required<NewInstance>
 
+/** What is found. */
 export interface InstanceList {
   readonly instances: readonly TestedInstance[]
   readonly invalid: readonly { readonly key: string; readonly reason: string }[]
   readonly stale: boolean
 }
 
+/** What a watch yields. */
 export interface InstanceChange extends InstanceList {
   readonly added: readonly TestedInstance[]
   readonly changed: readonly TestedInstance[]
   readonly removed: readonly TestedInstance[]
 }
 
+/** What `register()` resolves to. */
 export interface TestedRegistration extends AsyncDisposable {
   readonly instance: TestedInstance
   readonly signal: AbortSignal

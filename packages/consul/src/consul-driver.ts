@@ -92,7 +92,7 @@ export class ConsulDriver implements Driver {
       const tree = { Verb: 'get-tree', Key: prefix } as const
       return { entries: await readByTxn(this.#client, tree, mode, call), revision: 0n }
     }
-    const onlyNames = !request.values && !RESERVED.test(prefix)
+    const onlyNames = request.keysOnly ?? (!request.values && !RESERVED.test(prefix))
     const { status, body, index } = await this.#client.request(
       { method: 'GET', path: `kv/${pathOf(prefix)}?${onlyNames ? 'keys' : 'recurse'}&${mode}` },
       [200, 404],

@@ -42,6 +42,8 @@ export interface Entry {
 export interface ReadRequest {
   readonly consistency: 'linearizable' | 'stale'
   readonly values: boolean
+  /** Of the entries of a scan only the keys are of interest, of a directory that has none below it. */
+  readonly keysOnly?: boolean | undefined
 }
 
 export interface Scan {

@@ -23,6 +23,8 @@ export class Contender {
   readonly #directory: string
   #createRevision = 0n
   #revision = 0n
+  /** Those ahead, in the order of their turns, as last seen; undefined when it has to look anew. */
+  #ahead: readonly Entry[] | undefined
   /** The key that names a successor, as last seen. */
   #naming: Entry | null = null
   #isNamed = false
@@ -212,6 +214,18 @@ export class Contender {
 
   /** Who is just ahead; `null` when it is this one's turn. */
   async #look(options: CallOptions): Promise<Entry | null> {
+    if (this.#ahead === undefined) return this.#lookAtAll(options)
+    const keys = await LockLine.keys(this.#context, this.key, options)
+    if (!keys.has(this.#path)) throw this.#gone()
+    // Who comes gets in line behind, unless it is named.
+    if (keys.has(namingKey(this.#directory))) return this.#lookAtAll(options)
+    this.#naming = null
+    this.#isNamed = false
+    this.#ahead = this.#ahead.filter(({ key }) => keys.has(key))
+    return this.#ahead.at(-1) ?? null
+  }
+
+  async #lookAtAll(options: CallOptions): Promise<Entry | null> {
     const line = await LockLine.read(this.#context, this.key, false, options)
     const place = line.order.findIndex(({ key }) => key === this.#path)
     const own = line.order[place]
@@ -220,7 +234,8 @@ export class Contender {
     this.#createRevision = own.createRevision
     this.#naming = line.naming
     this.#isNamed = line.named === this.id
-    return line.order[place - 1] ?? null
+    this.#ahead = line.order.slice(0, place)
+    return this.#ahead.at(-1) ?? null
   }
 
   /**
@@ -242,7 +257,10 @@ export class Contender {
         const { revision } = outcome
         return new Pair(this.key, this.#value, revision, revision)
       }
-      if (outcome.failed < conditions.length) return null
+      if (outcome.failed < conditions.length) {
+        this.#ahead = undefined
+        return null
+      }
       // It is nobody's: written by a stranger, or left by a holder without a place in line, or by this one when an answer was lost.
       const left = await this.#shown(options)
       if (left === null) continue
@@ -295,7 +313,10 @@ export class Contender {
     let observation: Observation | undefined
     const left = new Promise<void>((resolve, reject) => {
       const inspect = (entry: Entry | undefined): void => {
-        if (entry?.revision !== ahead.revision) resolve()
+        if (entry?.revision === ahead.revision) return
+        // Not gone, but written anew.
+        if (entry !== undefined) this.#ahead = undefined
+        resolve()
       }
       observation = this.#context.driver.observe(
         { key: ahead.key },

@@ -48,6 +48,22 @@ export class LockLine {
     })
   }
 
+  /** Reads only who is there, which takes least where many are. */
+  static async keys(
+    context: LockContext,
+    key: string,
+    options: CallOptions,
+  ): Promise<ReadonlySet<string>> {
+    const directory = directoryOf(context, key)
+    const request = { consistency: 'linearizable', values: false, keysOnly: true } as const
+    const { entries } = await context.calls.run(
+      { operation: 'lock', key, repeatable: true },
+      options,
+      (call) => context.driver.scan(directory, request, call),
+    )
+    return new Set(entries.map((entry) => entry.key))
+  }
+
   idOf({ key }: Entry): string {
     return key.slice(this.#directory.length)
   }

@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, describe, it } from '@jest/globals'
+import { describe, it } from '@jest/globals'
 import { discoveryConformance } from '@libkv/conformance'
 import { memory, memoryFaults } from '@libkv/memory'
-import { selectedBackends, startServers } from '../../../tooling/servers/index.ts'
-import type { Servers } from '../../../tooling/servers/index.ts'
+import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
 import { Discovery } from '../src/index.ts'
 import { targets } from './targets.ts'
 
@@ -19,24 +18,16 @@ discoveryConformance(
   { Discovery },
 )
 
-for (const backend of selectedBackends()) {
-  const target = targets[backend]
-  if (target === undefined) continue
+for (const { backend, capabilities, openAt } of targets) {
   describe(`on ${backend}`, () => {
-    let servers: Servers
-    beforeAll(async () => {
-      servers = await startServers(backend)
-    }, 60_000)
-    afterAll(async () => {
-      await servers[Symbol.asyncDispose]()
-    })
+    const servers = runningServers(backend)
     discoveryConformance(
       { describe, it },
       {
         name: backend,
-        capabilities: target.capabilities,
-        open: (options) => target.open(servers, options),
-        openUnreachable: (options) => target.open({ endpoints: ['127.0.0.1:1'] }, options),
+        capabilities,
+        open: (options) => openAt(servers().endpoints, options),
+        openUnreachable: (options) => openAt(['127.0.0.1:1'], options),
       },
       { Discovery },
     )

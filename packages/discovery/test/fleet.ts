@@ -16,7 +16,7 @@ interface Process {
 /** The processes that offer the service. */
 export class Fleet implements AsyncDisposable {
   /** The ids of the instances that have not crashed. */
-  readonly alive = new Set<string>()
+  readonly alive: Set<string> = new Set()
   readonly #open: (options?: StoreOptions) => Store
   readonly #ttl: number
   readonly #processes: Process[] = []
@@ -71,7 +71,7 @@ export class Fleet implements AsyncDisposable {
 export class Spectator implements AsyncDisposable {
   readonly violations: string[] = []
   /** When an instance was first seen to be gone, by id. */
-  readonly removedAt = new Map<string, number>()
+  readonly removedAt: Map<string, number> = new Map()
   #ids: ReadonlySet<string> = new Set()
   /** Who was there once, and must stay until it crashes. */
   readonly #seen = new Set<string>()

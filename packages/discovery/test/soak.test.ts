@@ -1,11 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import {
-  FaultProxy,
-  selectedBackends,
-  startServers,
-  waitFor,
-} from '../../../tooling/servers/index.ts'
-import type { ServerNode, Servers } from '../../../tooling/servers/index.ts'
+import { describe, expect, it } from '@jest/globals'
+import type { Store, StoreOptions } from '@libkv/core'
+import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
+import { FaultProxy, waitFor } from '../../../tooling/servers/index.ts'
+import type { ServerNode } from '../../../tooling/servers/index.ts'
 import { Fleet, Spectator, now, sleep } from './fleet.ts'
 import { targets } from './targets.ts'
 
@@ -96,29 +93,19 @@ const faults: readonly Fault[] = [
   },
 ]
 
-for (const backend of selectedBackends()) {
-  const target = targets[backend]
-  if (target === undefined) continue
+for (const { backend, capabilities, openAt } of targets) {
   describe(`${String(INSTANCES)} instances on ${backend}`, () => {
-    let servers: Servers
-    let proxy: FaultProxy
-    beforeAll(async () => {
-      servers = await startServers(backend)
-      proxy = await FaultProxy.to(servers.endpoints[0] ?? '')
-    }, 60_000)
-    afterAll(async () => {
-      await proxy[Symbol.asyncDispose]()
-      await servers[Symbol.asyncDispose]()
-    })
+    const servers = runningServers(backend)
 
     it(
       `survive ${String(FAULTS)} faults: nobody is removed who lives, and nobody stays who does not`,
       async () => {
-        const server = servers.nodes[0] as ServerNode
-        const through = { endpoints: [proxy.endpoint] }
-        await using fleet = new Fleet((options) => target.open(through, options), TTL)
+        const server = servers().nodes[0] as ServerNode
+        await using proxy = await FaultProxy.to(server.endpoint)
+        const open = (options?: StoreOptions): Store => openAt([proxy.endpoint], options)
+        await using fleet = new Fleet(open, TTL)
         for (let i = 0; i < PROCESSES; i++) await fleet.start(INSTANCES / PROCESSES)
-        await using spectator = new Spectator(fleet, target.open(through), TTL)
+        await using spectator = new Spectator(fleet, open(), TTL)
         const isCalm = async (what: string): Promise<void> => {
           await waitFor(() => spectator.isContent && fleet.isRegistered, { what, timeout: 40_000 })
         }
@@ -133,7 +120,7 @@ for (const backend of selectedBackends()) {
           await isCalm(`all is well after '${name}'`)
           const calm = Math.round(now() - end)
           report.push(`${name}${crashed.length > 0 ? ', a crash' : ''}: ${String(calm)} ms`)
-          const latest = end + Math.max(TTL, GRACE) + target.capabilities.expirySlack + LATENESS
+          const latest = end + Math.max(TTL, GRACE) + capabilities.expirySlack + LATENESS
           const late = crashed.filter((id) => (spectator.removedAt.get(id) ?? Infinity) > latest)
           if (crashed.length > 0) await fleet.start(crashed.length)
           await isCalm('the new process is seen')

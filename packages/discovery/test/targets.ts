@@ -1,25 +1,12 @@
-import { consul } from '@libkv/consul'
-import { consulCapabilities } from '../../consul/src/consul-driver.ts'
-import type { Capabilities, Store, StoreOptions } from '@libkv/core'
-import { etcd } from '@libkv/etcd'
-import type { Backend, Servers } from '../../../tooling/servers/index.ts'
+import { consulUnderTest } from '../../consul/test/consul-under-test.ts'
+import { etcdUnderTest } from '../../etcd/test/etcd-under-test.ts'
+import { zookeeperUnderTest } from '../../zookeeper/test/zookeeper-under-test.ts'
+import type { BackendUnderTest } from '../../../tooling/backend-cases/backend-under-test.ts'
+import { selectedBackends } from '../../../tooling/servers/index.ts'
 
-/** What Consul's test servers have as their session_ttl_min, in milliseconds. */
-const MINIMUM_TTL = 1_000
+const all: readonly BackendUnderTest[] = [consulUnderTest, etcdUnderTest, zookeeperUnderTest]
 
-/** How the tests of this package reach a backend. */
-export interface Target {
-  readonly capabilities: Capabilities
-  readonly open: (servers: Pick<Servers, 'endpoints'>, options?: StoreOptions) => Store
-}
-
-export const targets: Partial<Record<Backend, Target>> = {
-  etcd: {
-    capabilities: etcd().capabilities,
-    open: ({ endpoints }, options) => etcd(endpoints, options),
-  },
-  consul: {
-    capabilities: consulCapabilities(MINIMUM_TTL),
-    open: ({ endpoints }, options) => consul(endpoints, { ...options, minimumTtl: MINIMUM_TTL }),
-  },
-}
+/** The backends that are tested. */
+export const targets: readonly BackendUnderTest[] = all.filter(({ backend }) =>
+  selectedBackends().includes(backend),
+)

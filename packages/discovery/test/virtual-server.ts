@@ -14,7 +14,7 @@ let count = 0
 
 /** An embedded server whose clock is the test's, and the processes that use it. */
 export class VirtualServer {
-  readonly runtime = new ManualRuntime()
+  readonly runtime: ManualRuntime = new ManualRuntime()
   readonly faults: MemoryFaults
   readonly #name = `virtual-${String(++count)}`
   readonly #stores: Store[] = []

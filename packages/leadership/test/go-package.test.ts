@@ -1,8 +1,8 @@
-import { afterEach, beforeAll, afterAll, describe, expect, it } from '@jest/globals'
+import { afterEach, describe, expect, it } from '@jest/globals'
 import type { Store } from '@libkv/core'
 import { memory } from '@libkv/memory'
-import { selectedBackends, startServers, waitFor } from '../../../tooling/servers/index.ts'
-import type { Servers } from '../../../tooling/servers/index.ts'
+import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
+import { waitFor } from '../../../tooling/servers/index.ts'
 import { Candidate, Follower } from '../src/index.ts'
 import type { Leader } from '../src/index.ts'
 import { targets } from './targets.ts'
@@ -120,17 +120,9 @@ describe('unlike the Go package, on memory:', () => {
   defects(() => memory(['go-package']))
 })
 
-for (const backend of selectedBackends()) {
-  const target = targets[backend]
-  if (target === undefined) continue
+for (const { backend, openAt } of targets) {
   describe(`unlike the Go package, on ${backend}:`, () => {
-    let servers: Servers
-    beforeAll(async () => {
-      servers = await startServers(backend)
-    }, 60_000)
-    afterAll(async () => {
-      await servers[Symbol.asyncDispose]()
-    }, 60_000)
-    defects(() => target.open(servers))
+    const servers = runningServers(backend)
+    defects(() => openAt(servers().endpoints))
   })
 }

@@ -1,13 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import type { CallMessage, Store } from '@libkv/core'
-import {
-  FaultProxy,
-  selectedBackends,
-  startServers,
-  waitFor,
-} from '../../../tooling/servers/index.ts'
-import type { Servers } from '../../../tooling/servers/index.ts'
+import type { CallMessage } from '@libkv/core'
+import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
+import { FaultProxy, waitFor } from '../../../tooling/servers/index.ts'
 import { Candidate, Follower } from '../src/index.ts'
 import { targets } from './targets.ts'
 
@@ -15,33 +10,25 @@ const STARTED = 'tracing:libkv:call:start'
 /** Opening a session, getting in line, looking at it, taking the lead, giving it back; and one that is never made. */
 const CALLS = 6
 
-for (const backend of selectedBackends()) {
-  const target = targets[backend]
-  if (target === undefined) continue
-
+for (const { backend, openAt } of targets) {
   describe(`a candidate on ${backend} whose answers are lost`, () => {
-    let servers: Servers
+    const servers = runningServers(backend)
     let proxy: FaultProxy
-    let direct: Store
 
     beforeAll(async () => {
-      servers = await startServers(backend)
-      proxy = await FaultProxy.to(servers.endpoints[0] ?? '')
-      direct = target.open(servers)
+      proxy = await FaultProxy.to(servers().endpoints[0] ?? '')
     }, 60_000)
     afterAll(async () => {
-      await direct.close()
       await proxy[Symbol.asyncDispose]()
-      await servers[Symbol.asyncDispose]()
     }, 60_000)
 
     for (let nth = 1; nth <= CALLS; nth++) {
       it(`at call ${String(nth)} leaves neither a ghost nor a second leader`, async () => {
         const key = `leader-${String(nth)}`
         const options = { namespace: `app-${String(nth)}` }
-        const store = target.open({ endpoints: [proxy.endpoint] }, options)
+        const store = openAt([proxy.endpoint], options)
         await store.ready()
-        const { port } = new URL(proxy.endpoint)
+        const port = proxy.endpoint.split(':').at(-1) ?? ''
         const connections = proxy.stats.accepted
         let calls = 0
         let healing: NodeJS.Timeout | undefined
@@ -58,7 +45,7 @@ for (const backend of selectedBackends()) {
         try {
           const candidate = new Candidate(store, key, { id: 'a', ttl: 20_000 })
           const term = await candidate.campaign()
-          const other = target.open(servers, options)
+          const other = openAt(servers().endpoints, options)
           const rival = new Candidate(other, key, { id: 'b', ttl: 20_000 })
           const follower = new Follower(other, key)
           expect(await follower.leader()).toMatchObject({ id: 'a', token: term.token })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Store } from '@libkv/core'
-import { selectedBackends, startServers, waitFor } from '../../../tooling/servers/index.ts'
+import { startServers, waitFor } from '../../../tooling/servers/index.ts'
 import type { Servers } from '../../../tooling/servers/index.ts'
 import { Follower } from '../src/index.ts'
 import { targets } from './targets.ts'
@@ -17,7 +17,7 @@ import { Candidate } from '@libkv/leadership'
 import { targets } from './test/targets.ts'
 
 const [backend, endpoint, id, ttl] = process.argv.slice(-4)
-const kv = targets[backend].open({ endpoints: [endpoint] })
+const kv = targets.find((target) => target.backend === backend).openAt([endpoint])
 const candidate = new Candidate(kv, 'leader', { id, ttl: Number(ttl) })
 const now = () => String(process.hrtime.bigint())
 const say = (line) => process.stdout.write(JSON.stringify({ id, at: now(), ...line }) + '\\n')
@@ -50,11 +50,9 @@ interface Line {
   readonly code?: string
 }
 
-for (const backend of selectedBackends()) {
-  const target = targets[backend]
-  if (target === undefined) continue
-  const ttl = Math.max(2_000, target.capabilities.ttl.min)
-  const takeover = ttl + target.capabilities.expirySlack
+for (const { backend, capabilities, openAt } of targets) {
+  const ttl = Math.max(2_000, capabilities.ttl.min)
+  const takeover = ttl + capabilities.expirySlack
 
   describe(`processes on ${backend}`, () => {
     let servers: Servers
@@ -66,7 +64,7 @@ for (const backend of selectedBackends()) {
     beforeEach(async () => {
       lines.length = 0
       servers = await startServers(backend)
-      kv = target.open(servers)
+      kv = openAt(servers.endpoints)
       follower = new Follower(kv, 'leader')
     }, 60_000)
     afterEach(async () => {

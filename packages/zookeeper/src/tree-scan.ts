@@ -1,4 +1,4 @@
-import type { Call } from '@libkv/core'
+import type { Call, Entry, Scan } from '@libkv/core'
 import type { NodeData, Read, ReadResult } from './client/index.ts'
 import { PositionedCall } from './zookeeper-calls.ts'
 import { nodeOf } from './zookeeper-connection.ts'
@@ -69,6 +69,26 @@ export async function scanTree(
   }
   return last?.tree ?? { nodes: [], revision: 0n }
 }
+
+/** The names of what is right below a directory, in which all nodes are keys: one round trip. */
+export async function listKeys(
+  connection: ZooKeeperConnection,
+  { root, rootKey, linearizable }: ScanRequest,
+  call: Call,
+): Promise<Scan> {
+  const position = new PositionedCall(call)
+  const sync = linearizable ? connection.sync(call) : undefined
+  const found = await connection.client.children(root, position)
+  sync?.check()
+  const entries: Entry[] = []
+  for (const name of found?.children ?? []) {
+    const key = keyOfChild(`${rootKey}/`, name)
+    if (key !== undefined) entries.push({ ...NAME_ONLY, key })
+  }
+  return { entries, revision: position.zxid }
+}
+
+const NAME_ONLY = { value: new Uint8Array(), revision: 0n, createRevision: 0n }
 
 type Place = Omit<TreeNode, 'node' | 'children' | 'seenAt'>
 

@@ -22,7 +22,7 @@ import { KnownDirectories } from './known-directories.ts'
 import { removeTree } from './remove-tree.ts'
 import { TreeFeed } from './tree-feed.ts'
 import { entriesOf } from './tree-entries.ts'
-import { scanTree } from './tree-scan.ts'
+import { listKeys, scanTree } from './tree-scan.ts'
 import { ZooKeeperCommits } from './zookeeper-commit.ts'
 import { ZooKeeperConnection } from './zookeeper-connection.ts'
 import { errorOf, errorOfSession } from './zookeeper-errors.ts'
@@ -75,7 +75,8 @@ export class ZooKeeperDriver implements Driver {
     return this.#connection.read(key, pathOf(key), consistency === 'linearizable', call)
   }
 
-  async scan(prefix: string, { consistency, values }: ReadRequest, call: Call): Promise<Scan> {
+  async scan(prefix: string, read: ReadRequest, call: Call): Promise<Scan> {
+    const { consistency, values, keysOnly = false } = read
     const request = {
       root: directoryOf(prefix),
       rootKey: prefix.slice(0, -1),
@@ -83,6 +84,7 @@ export class ZooKeeperDriver implements Driver {
       values,
     }
     try {
+      if (keysOnly) return await listKeys(this.#connection, request, call)
       const tree = await scanTree(this.#connection, request, call)
       return { entries: await entriesOf(this.#connection, tree, call), revision: tree.revision }
     } catch (error) {
