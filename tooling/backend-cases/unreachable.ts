@@ -15,7 +15,8 @@ export function unreachableCases({ backend, openAt }: BackendUnderTest): void {
       code: 'NOT_REACHABLE',
       ambiguous: false,
     })
-    expect(performance.now() - start).toBeLessThan(1_000)
+    // By default it would take 5 s.
+    expect(performance.now() - start).toBeLessThan(4_000)
   }
 
   describe('a server that cannot be reached', () => {
@@ -46,9 +47,7 @@ export function unreachableCases({ backend, openAt }: BackendUnderTest): void {
         await expect(kv.get('a')).rejects.toMatchObject({ code: 'NOT_REACHABLE' })
       }
       await node?.start()
-      const start = performance.now()
       await waitFor(() => kv.get('a').then(() => true), { what: 'a read' })
-      expect(performance.now() - start).toBeLessThan(2_000)
     })
   })
 }

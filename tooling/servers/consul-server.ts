@@ -31,6 +31,9 @@ function launch(member: Member, { members, runtime, security, args }: Plan): Lau
       .map(({ host, ports: own }) => `${host}:${own[2]}`),
     retry_interval: '1s',
     performance: { raft_multiplier: 1 },
+    // A member that was frozen for 10 s would be removed, and have no vote until 10 s after its return: faults that follow one
+    // upon the other would then leave no quorum.
+    autopilot: { cleanup_dead_servers: false },
     gossip_lan: { gossip_interval: '50ms', probe_interval: '200ms', probe_timeout: '100ms' },
     disable_update_check: true,
     log_level: 'warn',

@@ -10,8 +10,8 @@ import type { ResolvedConsulOptions } from './consul-options.ts'
 
 /** An agent that has kept a request waiting for this long is asked whether it is there, in milliseconds. */
 const PATIENCE = 1_000
-/** Blocking queries are silent by nature: an agent that has only those is asked this often. */
-const SILENCE = 4_000
+/** Blocking queries are silent by nature: an agent that has some is asked this often whether it is there, and who leads. */
+const SILENCE = 2_000
 /** How long others are preferred to an agent that has lost the servers. */
 const AVOIDANCE = 2_000
 
@@ -155,22 +155,25 @@ export class ConsulClient {
   }
 
   /**
-   * Watches over agents that keep requests waiting, where there are others to turn to: a frozen agent, or one that cannot
-   * reach its servers, looks like a slow one until it is asked.
+   * Watches over agents that keep requests waiting: a frozen agent, or one that cannot reach its servers, looks like a slow
+   * one until it is asked. Where there is no other to turn to, only a change of the leader is to be noticed.
    */
   #watch(): void {
-    if (this.#endpoints.length === 1 || this.#watchdog !== undefined || this.#closed) return
+    if (this.#watchdog !== undefined || this.#closed) return
     this.#watchdog = this.#runtime.setTimer(
       () => {
         this.#watchdog = undefined
         const now = this.#runtime.now()
-        const isSlow = this.#endpoints.some(({ waitingSince }) => now - waitingSince > PATIENCE)
+        const isAlone = this.#endpoints.length === 1
+        // Where to turn to is to be known by the time that the slow one is given up.
+        const isSlow =
+          !isAlone && this.#endpoints.some(({ waitingSince }) => now - waitingSince > PATIENCE)
         for (const endpoint of this.#endpoints) {
-          const { requests, answeredAt } = endpoint
-          // Where to turn to is to be known by the time that the slow one is given up.
-          if (isSlow || (requests > 0 && now - answeredAt > SILENCE)) void this.#probe(endpoint)
+          const isQuiet = endpoint.hasBlockingQueries && now - endpoint.provedAt > SILENCE
+          if (isAlone && isQuiet) endpoint.prove(PATIENCE).catch(() => undefined)
+          else if (isSlow || isQuiet) void this.#probe(endpoint)
         }
-        if (this.#endpoints.some(({ requests }) => requests > 0)) this.#watch()
+        if (this.#endpoints.some(({ isUsed }) => isUsed)) this.#watch()
       },
       PATIENCE / 2,
       false,

@@ -43,8 +43,10 @@ export class ConsulEndpoint {
   proven = false
   /** Until when, on the monotonic clock, others are preferred: it answers, but has no leader. */
   avoidedUntil = 0
+  /** When it last said which server leads. */
+  provedAt = 0
   /** When it last answered anything. */
-  answeredAt = 0
+  #answeredAt = 0
   readonly #options: ResolvedConsulOptions
   readonly #sockets: SocketSource
   readonly #calls: ConnectionPool
@@ -56,6 +58,8 @@ export class ConsulEndpoint {
   /** What is in flight, and since when. */
   readonly #flights = new Map<Flight, number>()
   #proof: Promise<void> | undefined
+  /** Which server it last said to lead; empty: none. */
+  #leader: string | undefined
 
   constructor(address: string, options: ResolvedConsulOptions) {
     this.address = address
@@ -139,8 +143,12 @@ export class ConsulEndpoint {
     return Infinity
   }
 
-  get requests(): number {
-    return this.#flights.size
+  get isUsed(): boolean {
+    return this.#flights.size > 0
+  }
+
+  get hasBlockingQueries(): boolean {
+    return [...this.#flights.keys()].some(({ blocking }) => blocking)
   }
 
   /** Gives up what is in flight: the agent does not answer. */
@@ -153,6 +161,14 @@ export class ConsulEndpoint {
   abandonReads(time: number): void {
     const slow = [...this.#flights].filter(([flight, since]) => flight.isRead && since < time)
     this.#abandon(slow.map(([flight]) => flight))
+  }
+
+  /** What waits for changes waits at the leader, and would go on doing so where that hangs and another one has taken over. */
+  #ledBy(leader: string): void {
+    const isNews = this.#leader !== undefined && this.#leader !== leader
+    this.#leader = leader
+    this.provedAt = this.#options.runtime.now()
+    if (isNews) this.#abandon([...this.#flights.keys()].filter(({ blocking }) => blocking))
   }
 
   #abandon(flights: readonly Flight[]): void {
@@ -186,8 +202,9 @@ export class ConsulEndpoint {
     }
     try {
       // It needs no rights, and an agent answers it whether there is a leader or not.
-      await this.#send({ method: 'GET', path: 'status/leader' }, this.#probes, call)
+      const answer = await this.#send({ method: 'GET', path: 'status/leader' }, this.#probes, call)
       this.proven = true
+      this.#ledBy(answer.body.toString())
     } finally {
       timer.cancel()
     }
@@ -246,12 +263,12 @@ export class ConsulEndpoint {
   }
 
   #answered(): void {
-    this.answeredAt = this.#options.runtime.now()
+    this.#answeredAt = this.#options.runtime.now()
   }
 
   /** Nothing has come for long: whether the agent is there at all is to be found out before the next call. */
   #givenUp(since: number): void {
-    if (this.#options.runtime.now() - since > PATIENCE && this.answeredAt < since)
+    if (this.#options.runtime.now() - since > PATIENCE && this.#answeredAt < since)
       this.proven = false
   }
 
