@@ -12,8 +12,9 @@ const program = fileURLToPath(new URL('candidate.ts', import.meta.url))
 export class CandidateProcess implements AsyncDisposable {
   /** The candidate's, by which followers know it. */
   readonly id: string
+  /** Resolves when the process has ended. */
+  readonly gone: Promise<void>
   readonly #child: ChildProcess
-  readonly #gone: Promise<void>
   #isToEnd = false
 
   /**
@@ -32,14 +33,13 @@ export class CandidateProcess implements AsyncDisposable {
     if (typeof store !== 'string') serveDriver(store, child)
     this.id = `pid ${String(child.pid)}`
     this.#child = child
-    this.#gone = new Promise((resolve) => {
+    this.gone = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
+        const isFailure = !this.#isToEnd || (code !== null && code > 0)
+        if (isFailure) onFailure(new Error(`${this.id} ended with ${signal ?? String(code)}`))
         resolve()
-        const how = signal ?? `code ${String(code)}`
-        if (!this.#isToEnd || (code !== null && code > 0))
-          onFailure(new Error(`${this.id} ended with ${how}`))
       })
-      child.once('error', (error) => {
+      child.on('error', (error) => {
         // What could not be started does not exit either.
         if (child.pid === undefined) resolve()
         onFailure(error)
@@ -66,7 +66,7 @@ export class CandidateProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.signal('SIGKILL')
-    await this.#gone
+    await this.gone
   }
 }
 

@@ -1,3 +1,4 @@
+import { orAbort } from '@libkv/core'
 import type { Driver, Store } from '@libkv/core'
 import { Follower } from '@libkv/leadership'
 import type { Leader } from '@libkv/leadership'
@@ -80,6 +81,14 @@ export class Contest implements AsyncDisposable {
   /** Lets one that was stopped go on as if it still led, and says what came of its write. */
   wakeUpAndWrite(former: Leader): Promise<string> {
     return this.#process(former).wakeUpAndWrite(this.#signal)
+  }
+
+  /** The last leader ends, and nobody is left. */
+  async end(last: Leader): Promise<Leader | null> {
+    const process = this.#process(last)
+    process.signal('SIGTERM')
+    await orAbort(process.gone, this.#signal)
+    return this.#follower.leader({ signal: this.#signal })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -48,6 +48,7 @@ export async function electing(
   show('in line', (await contest.line(2)).join(', '))
   say('A leader that is killed says nothing, and is missed:')
   const fourth = await after(third, 'SIGKILL')
+  show(`SIGTERM to ${fourth.id}`, (await contest.end(fourth)) ?? 'nobody leads, nobody is left')
   const tokens = [first, second, third, fourth].map(({ token }) => String(token))
   show('tokens only ever grow', tokens.join(' < '))
 }

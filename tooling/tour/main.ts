@@ -36,7 +36,9 @@ try {
 } catch (error) {
   if (!signal.aborted) throw error
   heading('Interrupted')
-  say('The namespace is removed, and no process is left.')
+  say(
+    'No process is left, and the namespace is removed. What was bound to a session goes with that.',
+  )
   process.exitCode = 130
 } finally {
   await kv.deleteTree('').catch(() => undefined)
