@@ -1,25 +1,45 @@
 // The tour: `npm start`, or `npm start -- etcd://127.0.0.1:2379` on a server of yours.
 import { newStore, update, withLock } from '@libkv/core'
 import type { Store } from '@libkv/core'
-import { heading, say, show } from './narrator.ts'
+import { memoryDriver } from '@libkv/memory'
+import { electing } from './election.ts'
+import { heading, milliseconds, say, show } from './narrator.ts'
 
 const url = process.argv[2] ?? 'memory://tour'
 
 /** All that the tour touches is below this. */
 const namespace = `libkv-tour-${String(process.pid)}`
 
+const interruption = new AbortController()
+const { signal } = interruption
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(name, () => {
+    interruption.abort()
+  })
+}
+
 const kv = await newStore(url, undefined, { namespace, connectionTimeout: 5_000 })
+/** Other processes have no way to a store that is within this one but over its driver. */
+const access = kv.backend === 'memory' ? memoryDriver(/^memory:\/\/([^/?]+)/.exec(url)?.[1]) : url
+
 try {
   heading(`libkv on ${kv.backend}`)
   say('One interface, whatever store your operators run. This is the same program on each of them.')
-  await kv.ready()
-  await keysAndValues(kv)
-  await compareAndSet(kv)
-  await watching(kv)
-  await locking(kv)
-  await expiring(kv)
+  await kv.ready({ signal })
+  for (const chapter of [keysAndValues, compareAndSet, watching, locking, expiring]) {
+    await chapter(kv)
+    signal.throwIfAborted()
+  }
+  await electing(kv, access, namespace, signal)
   heading('Done')
   say('The namespace is removed, the store closed, and the process ends by itself.')
+} catch (error) {
+  if (!signal.aborted) throw error
+  heading('Interrupted')
+  say(
+    'No process is left, and the namespace is removed. What was bound to a session goes with that.',
+  )
+  process.exitCode = 130
 } finally {
   await kv.deleteTree('').catch(() => undefined)
   await kv.close()
@@ -100,11 +120,8 @@ async function expiring(store: Store): Promise<void> {
   )
   await store.put('sessions/42', 'here', { ttl })
   const start = performance.now()
-  for await (const pair of store.watch('sessions/42')) {
-    show(
-      'sessions/42',
-      pair?.text() ?? `gone after ${((performance.now() - start) / 1000).toFixed(1)} s`,
-    )
+  for await (const pair of store.watch('sessions/42', { signal })) {
+    show('sessions/42', pair?.text() ?? `gone after ${milliseconds(performance.now() - start)}`)
     if (pair === null) break
   }
 }

@@ -15,3 +15,8 @@ export function show(what: string, result: unknown): void {
   const shown = typeof result === 'string' ? result : String(result)
   console.log(`  ${what} ${styleText('cyan', '→')} ${shown}`)
 }
+
+/** A duration for the reader's eye. */
+export function milliseconds(ms: number): string {
+  return ms < 1_000 ? `${ms.toFixed(0)} ms` : `${(ms / 1_000).toFixed(1)} s`
+}

@@ -1,2 +1,2 @@
-export { memory, memoryFaults } from './memory.ts'
+export { memory, memoryDriver, memoryFaults } from './memory.ts'
 export type { MemoryFaults } from './memory-faults.ts'

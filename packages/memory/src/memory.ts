@@ -1,5 +1,5 @@
 import { LibkvError, openStore, resolveOptions } from '@libkv/core'
-import type { Store, StoreOptions } from '@libkv/core'
+import type { Driver, Store, StoreOptions } from '@libkv/core'
 import { MemoryDriver } from './memory-driver.ts'
 import { MemoryFaults } from './memory-faults.ts'
 
@@ -23,9 +23,18 @@ export function memory(addresses: readonly string[] = [], options: StoreOptions 
       backend: 'memory',
     })
   }
-  const name = addresses[0] ?? 'default'
+  return openStore(memoryDriver(addresses[0], options), options)
+}
+
+/**
+ * What is below the embedded store of that name, for whoever puts something in between, such as a way into another process,
+ * and opens the store on that with core's `openStore`.
+ *
+ * @throws LibkvError `INVALID_OPTION`, `INVALID_KEY` for the namespace.
+ */
+export function memoryDriver(name = 'default', options: StoreOptions = {}): Driver {
   const { runtime } = resolveOptions(options, 'memory')
-  return openStore(new MemoryDriver(name, memoryFaults(name), runtime), options)
+  return new MemoryDriver(name, memoryFaults(name), runtime)
 }
 
 /** The faults of the embedded store of that name: what a test turns to make it fail. */
