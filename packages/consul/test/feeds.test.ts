@@ -222,7 +222,7 @@ describe('many watched keys of one directory of Consul', () => {
     expect(order).toHaveLength(500)
     expect(order).toEqual([...order].sort((a, b) => (a < b ? -1 : 1)))
     // The unlock, the query that it wakes, the look at the line, and the value: all that goes on beside it included.
-    expect(counter.total / 500).toBeLessThan(5)
+    if (counter.total / 500 > 5) expect(counter.counts).toBe('five requests for each of 500 hand-overs')
   }, 240_000)
 })
 
