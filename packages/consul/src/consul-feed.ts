@@ -148,6 +148,7 @@ export class ConsulFeed {
   async #run(): Promise<void> {
     // Whoever opened the feed attaches first.
     await Promise.resolve()
+    this.#beginWithWhatIsKnown()
     for (let idle = 0; !this.ended;) {
       try {
         // To listen comes before the read: what changes after it is then told.
@@ -178,6 +179,14 @@ export class ConsulFeed {
         await this.#pause(backoff(this.#runtime, this.#failures++, 20, 1_000))
       }
     }
+  }
+
+  /** What has come since then answers the first blocking query at once. Who cannot wait has to read. */
+  #beginWithWhatIsKnown(): void {
+    const known = 'key' in this.#scope ? this.#scope.known : undefined
+    if (known === undefined || this.ended || !this.#tryForSlot()) return
+    this.#index = Number(known.revision)
+    this.#audience.take([known], this.#index)
   }
 
   /** One query. Whether it told anything new. */

@@ -101,7 +101,13 @@ export interface Tree {
 }
 
 /** One key, or all keys that start with a prefix. */
-export type Scope = { readonly key: string } | { readonly prefix: string }
+export type Scope =
+  | {
+      readonly key: string
+      /** What the observer knows of the key already: a driver may begin with it instead of a read. */
+      readonly known?: Entry | undefined
+    }
+  | { readonly prefix: string }
 
 /**
  * Gets a snapshot first and then the changes since, in order, each once. After a gap that the driver cannot fill from
@@ -111,6 +117,11 @@ export interface Observer {
   /** The complete state of the scope: what is not in it does not exist. */
   snapshot(entries: readonly Entry[], revision: bigint): void
   changes(changes: readonly Change[], revision: bigint): void
+  /**
+   * A driver that learns that something may have changed before it knows what says so here, and asks only if the observation
+   * is still open then.
+   */
+  stirred?(): void
   /** The feed is over: it met what cannot heal. Connection trouble is none of that. */
   fail(error: Error): void
 }

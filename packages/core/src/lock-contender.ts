@@ -327,6 +327,11 @@ export class Contender {
           changes: (changes) => {
             for (const change of changes) inspect(change.type === 'put' ? change.entry : undefined)
           },
+          // The line is looked at in any case, and tells as much.
+          stirred: () => {
+            observation?.close()
+            resolve()
+          },
           fail: reject,
         },
       )

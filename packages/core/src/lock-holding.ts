@@ -116,8 +116,10 @@ export class LockHolding implements HeldLock {
   }
 
   #observe(): Observation {
+    const { visibleKey: key } = this.#contender
+    const { value, revision, createRevision } = this.#pair
     return this.#context.driver.observe(
-      { key: this.#contender.visibleKey },
+      { key, known: { key, value, revision, createRevision } },
       {
         snapshot: (entries) => {
           this.#inspect(entries[0])

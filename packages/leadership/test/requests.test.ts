@@ -56,11 +56,10 @@ for (const { backend, openAt, countTo } of targets) {
       await waitFor(hasSettled, { what: 'quiet', timeout: 60_000 })
     }
 
-    // Consul answers a watch with a state, and is then asked again. ZooKeeper is asked before it is told what to do, and what
-    // goes out together counts as one.
-    const most = { etcd: 5, consul: 6, zookeeper: 7 }[backend]
+    // What goes out to ZooKeeper together counts as one.
+    const most = 5
     const unit = backend === 'zookeeper' ? 'round trips' : 'requests'
-    it(`takes at most ${String(most)} ${unit} per hand-over with ${String(CROWD)} in line`, async () => {
+    it(`takes at most five ${unit} per hand-over with ${String(CROWD)} in line`, async () => {
       const { requests, open, direct } = await counted()
       const stores = Array.from({ length: storesOn(backend) }, open)
       const led: Candidate[] = []

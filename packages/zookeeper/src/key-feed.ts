@@ -16,20 +16,23 @@ export class KeyFeed extends ZooKeeperFeed {
   /** Whether the server may not have caught up with what others have been told. */
   #isBehind = true
   #last: Entry | null | undefined
+  #known: Entry | undefined
 
-  constructor(context: FeedContext, key: string, observer: Observer) {
+  /** @param known - how the key is said to be; where the server agrees, that is not read again. */
+  constructor(context: FeedContext, key: string, observer: Observer, known: Entry | undefined) {
     super(context, observer)
     this.#key = key
+    this.#known = known
     this.#path = pathOf(key)
     this.due()
   }
 
   protected override async read(call: DetachedCall): Promise<void> {
+    if (await this.#isAsKnown(call)) return
     const { connection } = this.context
-    const { client } = connection
     const watching = this.#isWatching
       ? Promise.resolve()
-      : client.exists(this.#path, call, this.#onEvent).then(() => undefined)
+      : connection.client.exists(this.#path, call, this.#onEvent).then(() => undefined)
     this.#isWatching = true
     const reading = connection.read(this.#key, this.#path, this.#isBehind, call)
     try {
@@ -40,6 +43,25 @@ export class KeyFeed extends ZooKeeperFeed {
       this.unwatch()
       throw error
     }
+  }
+
+  /** A server that is behind what is known does not count. */
+  async #isAsKnown(call: DetachedCall): Promise<boolean> {
+    const known = this.#known
+    if (known === undefined) return false
+    this.#known = undefined
+    this.#isWatching = true
+    const { client } = this.context.connection
+    try {
+      const stat = await client.exists(this.#path, call, this.#onEvent)
+      if (stat?.mzxid !== known.revision) return false
+    } catch (error) {
+      this.unwatch()
+      throw error
+    }
+    this.#isBehind = false
+    if (!this.isClosed) this.#tell(known)
+    return true
   }
 
   protected override unwatch(): void {
@@ -60,6 +82,7 @@ export class KeyFeed extends ZooKeeperFeed {
   // A deletion is no exception: the key may have been made anew in the same transaction, to bind it to nothing any more.
   readonly #onEvent = (): void => {
     this.#isWatching = false
+    this.observer.stirred?.()
     this.due()
   }
 

@@ -119,7 +119,7 @@ export class ZooKeeperDriver implements Driver {
     const context = { connection: this.#connection, options: this.#options }
     const feed =
       'key' in scope
-        ? new KeyFeed(context, scope.key, observer)
+        ? new KeyFeed(context, scope.key, observer, scope.known)
         : new TreeFeed(context, scope.prefix, observer)
     this.#feeds.add(feed)
     return {

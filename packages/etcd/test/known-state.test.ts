@@ -1,0 +1,5 @@
+import { knownStateCases } from '../../../tooling/backend-cases/known-state.ts'
+import { EtcdDriver } from '../src/etcd-driver.ts'
+import { resolveEtcdOptions } from '../src/etcd-options.ts'
+
+knownStateCases('etcd', (addresses) => new EtcdDriver(resolveEtcdOptions(addresses, {})))

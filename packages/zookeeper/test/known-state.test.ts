@@ -1,0 +1,8 @@
+import { knownStateCases } from '../../../tooling/backend-cases/known-state.ts'
+import { ZooKeeperDriver } from '../src/zookeeper-driver.ts'
+import { resolveZooKeeperOptions } from '../src/zookeeper-options.ts'
+
+knownStateCases(
+  'zookeeper',
+  (addresses) => new ZooKeeperDriver(resolveZooKeeperOptions(addresses, {})),
+)
