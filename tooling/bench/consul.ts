@@ -10,14 +10,14 @@ const KEYS = 1_000
 
 /**
  * libkv's Consul backend beside npm `consul` on the same server. The package's own agent has no limit, and the server resets
- * what is over its own; so its connections are kept and capped, at a few more than libkv's.
+ * what is over its own; so its connections are kept, and capped as libkv's are.
  */
 export async function consulBench(endpoint: string): Promise<Bench> {
   const kv = consul([endpoint], { namespace: 'bench' })
   const counter = await RequestCounter.to(endpoint)
   const throughCounter = consul([counter.endpoint], { namespace: 'bench' })
   const { hostname, port } = new URL(endpoint.includes('://') ? endpoint : `http://${endpoint}`)
-  const agent = new Agent({ keepAlive: true, maxSockets: 64 })
+  const agent = new Agent({ keepAlive: true, maxSockets: 56 })
   const raw = new Consul({ host: hostname, port: Number(port), agent })
   const path = (name: string): string => `bench/${name}`
   const text = VALUE.toString()

@@ -40,7 +40,7 @@ async function benchBeside(peer: Peer, endpoint: string): Promise<Bench> {
     const directory = `/${namespace}/list${String(size)}`
     return {
       name: `list ${size.toLocaleString('en')}`,
-      bulk: 30,
+      bulk: size > 1_000 ? 5 : 30,
       ours: () => kv.list(`list${String(size)}`),
       theirs: async () => {
         const names = await peer.children(directory)

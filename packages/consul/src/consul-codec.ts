@@ -16,6 +16,7 @@ export interface KvJson {
 export interface KvOperation {
   readonly Verb:
     | 'set'
+    | 'cas'
     | 'get'
     | 'delete'
     | 'delete-tree'

@@ -9,6 +9,9 @@ export interface Sync {
   readonly zxid: bigint
 }
 
+/** With so many on their way, reads wait to share the next one: many at once would otherwise cost a sync each. */
+const MOST = 4
+
 /**
  * A read is linearizable if a sync goes before it, and one sync does for all reads that leave the process together: it is sent
  * after each of them was asked for.
@@ -16,16 +19,36 @@ export interface Sync {
 export class SharedSync {
   readonly #client: ZooKeeperClient
   #latest: PendingSync | undefined
+  #underWay = 0
+  #turn: Promise<void> | undefined
+  #giveTurn: (() => void) | undefined
 
   constructor(client: ZooKeeperClient) {
     this.#client = client
   }
 
+  /** What is to be awaited first by who is in no hurry, if anything. */
+  get turn(): Promise<void> | undefined {
+    if (this.#underWay < MOST || this.#isShared) return undefined
+    return (this.#turn ??= new Promise((resolve) => {
+      this.#giveTurn = resolve
+    }))
+  }
+
   /** The sync for reads that are made now, on the same client, before anything else is awaited. */
   begin(call: Call): Sync {
-    const { flushes } = this.#client
-    if (this.#latest?.flushes === flushes && !this.#latest.isSettled) return this.#latest
-    return (this.#latest = new PendingSync(this.#client, flushes, call))
+    if (this.#latest !== undefined && this.#isShared) return this.#latest
+    this.#underWay++
+    return (this.#latest = new PendingSync(this.#client, call, () => {
+      this.#underWay--
+      this.#turn = undefined
+      this.#giveTurn?.()
+    }))
+  }
+
+  /** Whether the latest one leaves the process together with what is asked for now. */
+  get #isShared(): boolean {
+    return this.#latest?.flushes === this.#client.flushes && !this.#latest.isSettled
   }
 }
 
@@ -35,21 +58,20 @@ class PendingSync implements Sync {
   zxid = 0n
   #error: Error | undefined
 
-  constructor(client: ZooKeeperClient, flushes: number, { deadline, connectDeadline }: Call) {
-    this.flushes = flushes
+  constructor(client: ZooKeeperClient, { deadline, connectDeadline }: Call, settled: () => void) {
+    this.flushes = client.flushes
     const answered = (zxid: bigint): void => {
       this.zxid = zxid
     }
+    const end = (error?: Error): void => {
+      this.isSettled = true
+      this.#error = error
+      settled()
+    }
     // Not the call itself, which may be settled before the others.
-    client.sync('/', { deadline, connectDeadline, answered }).then(
-      () => {
-        this.isSettled = true
-      },
-      (error: unknown) => {
-        this.isSettled = true
-        this.#error = error as Error
-      },
-    )
+    client.sync('/', { deadline, connectDeadline, answered }).then(() => {
+      end()
+    }, end)
   }
 
   check(): void {

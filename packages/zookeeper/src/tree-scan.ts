@@ -174,7 +174,8 @@ class Scanner {
       if (node === null) this.#isTorn = true
       else below.push({ ...place, node, seenAt, children: [] })
     }
-    this.#nodes.push(...below)
+    // Spread, a large directory would be more arguments than the stack holds.
+    for (const node of below) this.#nodes.push(node)
     const parents = below.filter(({ node }) => node.stat.numChildren > 0)
     await this.#inBatches(parents, BATCH / 2, (batch) => this.#readChildren(batch))
     return parents

@@ -39,6 +39,7 @@ export class ZooKeeperConnection {
    */
   async read(key: string, path: string, linearizable: boolean, call: Call): Promise<Entry | null> {
     try {
+      if (linearizable && this.#sync.turn !== undefined) await this.#sync.turn
       const sync = linearizable ? this.sync(call) : undefined
       const node = await this.client.get(path, call)
       sync?.check()

@@ -1,0 +1,30 @@
+import { describe, expect, it } from '@jest/globals'
+import { systemRuntime } from '@libkv/core'
+import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
+import { ZooKeeperClient } from '../src/client/index.ts'
+import { zookeeperUnderTest } from './zookeeper-under-test.ts'
+
+/** More than a call of a function may have arguments. */
+const KEYS = 150_000
+const BATCH = 2_500
+
+describe('a directory of 150,000 keys', () => {
+  const servers = runningServers('zookeeper')
+
+  it('is listed and deleted', async () => {
+    await using raw = new ZooKeeperClient({
+      servers: servers().endpoints,
+      runtime: systemRuntime,
+    })
+    await using kv = zookeeperUnderTest.openAt(servers().endpoints, { requestTimeout: 60_000 })
+    await raw.create('/large', null)
+    for (let i = 0; i < KEYS; i += BATCH) {
+      const paths = Array.from({ length: BATCH }, (_, k) => `/large/${String(i + k)}`)
+      const data = new Uint8Array()
+      await raw.multi(paths.map((path) => ({ type: 'create', path, data }) as const))
+    }
+    expect(await kv.keys('large')).toHaveLength(KEYS)
+    expect(await kv.deleteTree('large')).toBe(KEYS)
+    expect(await kv.exists('large/0')).toBe(false)
+  }, 120_000)
+})
