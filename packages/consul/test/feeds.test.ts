@@ -222,7 +222,8 @@ describe('many watched keys of one directory of Consul', () => {
     expect(order).toHaveLength(500)
     expect(order).toEqual([...order].sort((a, b) => (a < b ? -1 : 1)))
     // The unlock, the query that it wakes, the look at the line, the lock, and its own watch; and what goes on beside it.
-    if (Math.round(counter.total / 500) > 5) expect(counter.counts).toBe('five requests for each of 500 hand-overs')
+    if (Math.round(counter.total / 500) > 5)
+      expect(counter.counts).toBe('five requests for each of 500 hand-overs')
   }, 240_000)
 })
 
