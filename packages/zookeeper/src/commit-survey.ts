@@ -37,6 +37,7 @@ function expectedOf({ checks }: Subject): Check['expected'] {
  * Reads what a plan needs to know, in one round trip, or two where a key is a directory as well. The values that are there
  * now are not read if it is a revision that is expected.
  *
+ * @param isCertain - whether it must show all that was acknowledged before.
  * @returns the versions of the guards.
  */
 export async function survey(
@@ -44,9 +45,10 @@ export async function survey(
   subjects: readonly Subject[],
   directories: KnownDirectories,
   call: Call,
+  isCertain: boolean,
 ): Promise<Map<string, number>> {
   const { client } = connection
-  const sync = connection.sync(call)
+  const barrier = isCertain ? connection.barrier(call) : connection.catchUp(call)
   const guards = [...new Set(subjects.map(({ path }) => guardOf(path)))]
   const above = [...new Set(subjects.flatMap(({ path }) => directories.unknownAbove(path)))]
   const stats = async (paths: readonly string[]): Promise<Map<string, Stat | null>> => {
@@ -67,7 +69,7 @@ export async function survey(
     stats(guards),
     stats(above),
   ])
-  sync.check()
+  barrier.check()
   for (const [i, subject] of read.entries()) {
     const node = nodeOf(nodes[2 * i] ?? null)
     subject.stat = node?.stat ?? null

@@ -77,9 +77,9 @@ export async function listKeys(
   call: Call,
 ): Promise<Scan> {
   const position = new PositionedCall(call)
-  const sync = linearizable ? connection.sync(call) : undefined
+  const barrier = linearizable ? connection.barrier(call) : undefined
   const found = await connection.client.children(root, position)
-  sync?.check()
+  barrier?.check()
   const entries: Entry[] = []
   for (const name of found?.children ?? []) {
     const key = keyOfChild(`${rootKey}/`, name)
@@ -115,12 +115,12 @@ class Scanner {
 
   async read(): Promise<void> {
     const { root, rootKey, linearizable } = this.#request
-    const sync = linearizable ? this.#connection.sync(this.#call) : undefined
+    const barrier = linearizable ? this.#connection.barrier(this.#call) : undefined
     const { results, zxid } = await this.#multiRead([
       { type: 'children', path: root },
       { type: 'get', path: root },
     ])
-    sync?.check()
+    barrier?.check()
     const [children, got] = results
     const node = nodeOf(got ?? null)
     if (node === null) {

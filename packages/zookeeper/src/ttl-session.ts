@@ -37,7 +37,7 @@ export class TtlSession {
     housekeeping: Housekeeping,
     onIdle: () => void,
   ) {
-    this.connection = new ZooKeeperConnection(client)
+    this.connection = new ZooKeeperConnection(client, options.readBarrier)
     this.#client = client
     this.#options = options
     this.#housekeeping = housekeeping

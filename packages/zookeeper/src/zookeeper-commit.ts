@@ -70,13 +70,19 @@ export class ZooKeeperCommits {
       const created = await this.#carryOut(connection, writes, hopeful, new Map(), call)
       if (created !== undefined) return created
     }
+    // What is carried out depends on nothing that may have been read too early, but what is refused would.
+    let isCertain = !connection.mayLag
     for (let attempt = 0; ; attempt++) {
       await this.#pauseAfter(attempt, call)
       const subjects = subjectsOf(checks, writes)
-      const guards = await survey(connection, subjects, this.#directories, reading)
+      const guards = await survey(connection, subjects, this.#directories, reading, isCertain)
       const refusal = await this.#refusal(connection, checks, subjects, reading)
       if (refusal === 'again') continue
-      if (refusal !== undefined) return refusal
+      if (refusal !== undefined && (isCertain || isLater(refusal, checks))) return refusal
+      if (refusal !== undefined) {
+        isCertain = true
+        continue
+      }
       const committed = await this.#carryOut(connection, writes, subjects, guards, call)
       if (committed !== undefined) return committed
     }
@@ -159,7 +165,7 @@ export class ZooKeeperCommits {
     const { path } = subject
     const reading = new ReadingCall(call)
     const deleting = new PositionedCall(call)
-    connection.sync(reading)
+    connection.barrier(reading)
     const looking = readBoth(client, path, reading)
     looking.catch(() => undefined)
     try {
@@ -290,6 +296,15 @@ export class ZooKeeperCommits {
 
 const chrootMissing = (chroot: string): LibkvError =>
   new LibkvError('INVALID_OPTION', `the chroot ${chroot} does not exist`, { backend: 'zookeeper' })
+
+/** Whether the key has been written since it was as expected, which is true however old the read is. */
+function isLater(refusal: CommitOutcome, checks: readonly Check[]): boolean {
+  if (refusal.committed) return false
+  const { expected = null } = checks[refusal.failed] ?? {}
+  return (
+    expected !== null && refusal.current != null && refusal.current.revision > expected.revision
+  )
+}
 
 const wasPut = (revision: bigint, createRevision: bigint): CommitOutcome => ({
   committed: true,

@@ -2,8 +2,8 @@ import type { Call, Entry } from '@libkv/core'
 import { birthOf, isMarked, mayDiffer } from './zookeeper-births.ts'
 import type { Birth } from './zookeeper-births.ts'
 import type { NodeData, Stat, ZooKeeperClient } from './client/index.ts'
-import { SharedSync } from './shared-sync.ts'
-import type { Sync } from './shared-sync.ts'
+import { SharedBarrier } from './read-barrier.ts'
+import type { PendingBarrier, ReadBarrier } from './read-barrier.ts'
 import { errorOf } from './zookeeper-errors.ts'
 import { recordOf } from './zookeeper-paths.ts'
 
@@ -20,15 +20,25 @@ export interface NodeHistory {
 /** A client, and how keys are read with it. */
 export class ZooKeeperConnection {
   readonly client: ZooKeeperClient
-  readonly #sync: SharedSync
+  /** Whether what is read behind {@link catchUp} may be behind what others have been told. */
+  readonly mayLag: boolean
+  readonly #barrier: SharedBarrier
+  readonly #sync: SharedBarrier
 
-  constructor(client: ZooKeeperClient) {
+  constructor(client: ZooKeeperClient, barrier: ReadBarrier) {
     this.client = client
-    this.#sync = new SharedSync(client)
+    this.mayLag = barrier !== 'sync'
+    this.#barrier = new SharedBarrier(client, barrier)
+    this.#sync = new SharedBarrier(client, 'sync')
   }
 
   /** Makes the reads that follow, before anything is awaited, linearizable. */
-  sync(call: Call): Sync {
+  barrier(call: Call): PendingBarrier {
+    return this.#barrier.begin(call)
+  }
+
+  /** Makes the reads that follow, before anything is awaited, as new as they can be without a word to the other servers. */
+  catchUp(call: Call): PendingBarrier {
     return this.#sync.begin(call)
   }
 
@@ -39,10 +49,10 @@ export class ZooKeeperConnection {
    */
   async read(key: string, path: string, linearizable: boolean, call: Call): Promise<Entry | null> {
     try {
-      if (linearizable && this.#sync.turn !== undefined) await this.#sync.turn
-      const sync = linearizable ? this.sync(call) : undefined
+      if (linearizable && this.#barrier.turn !== undefined) await this.#barrier.turn
+      const barrier = linearizable ? this.barrier(call) : undefined
       const node = await this.client.get(path, call)
-      sync?.check()
+      barrier?.check()
       if (!isKey(node)) return null
       if (!mayDiffer(node.stat)) return entryOf(key, node, node.stat.czxid)
       const history = await this.history(path, call)

@@ -60,12 +60,12 @@ export class ZooKeeperDriver implements Driver {
   readonly #feeds = new Set<Observation>()
 
   constructor(options: ResolvedZooKeeperOptions) {
-    const { addresses, tickTime, sessionTimeout } = options
+    const { addresses, tickTime, sessionTimeout, readBarrier } = options
     this.#options = options
     this.endpoint = addresses.join(',')
     this.capabilities = zookeeperCapabilities(tickTime)
     this.#client = new ZooKeeperClient({ ...clientOptions(options), sessionTimeout, renew: true })
-    this.#connection = new ZooKeeperConnection(this.#client)
+    this.#connection = new ZooKeeperConnection(this.#client, readBarrier)
     this.#housekeeping = new Housekeeping(this.#client, options, this.#directories)
     this.#commits = new ZooKeeperCommits(options, this.#directories, this.#housekeeping)
     this.#sessions = new ZooKeeperSessions(options, this.#housekeeping)

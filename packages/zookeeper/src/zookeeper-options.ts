@@ -2,6 +2,7 @@ import { LibkvError, TlsSource, resolveOptions } from '@libkv/core'
 import type { ResolvedOptions, StoreOptions } from '@libkv/core'
 import { CREATOR_ALL, OPEN } from './client/index.ts'
 import type { Acl, Auth } from './client/index.ts'
+import type { ReadBarrier } from './read-barrier.ts'
 
 /** An identity of ZooKeeper's own scheme, by user and password. */
 export interface DigestAuth {
@@ -43,6 +44,13 @@ export interface ZooKeeperOptions extends StoreOptions {
    * @default 6_000
    */
   readonly sessionTimeout?: number | undefined
+  /**
+   * What makes reads linearizable: `proposal` is on the safe side and costs the servers a transaction, one for all reads that
+   * leave together; `sync` costs less and lets a read through now and then that is milliseconds behind.
+   *
+   * @default 'proposal'
+   */
+  readonly readBarrier?: ReadBarrier | undefined
 }
 
 /** {@link ZooKeeperOptions}, checked and complete. */
@@ -55,6 +63,7 @@ export interface ResolvedZooKeeperOptions extends ResolvedOptions {
   readonly chroot: string
   readonly tickTime: number
   readonly sessionTimeout: number
+  readonly readBarrier: ReadBarrier
 }
 
 /** Where ZooKeeper listens by default. */
@@ -72,6 +81,10 @@ export function resolveZooKeeperOptions(
   const { tls = false, acl = auth.length > 0 ? CREATOR_ALL : OPEN, chroot = '/' } = options
   if (!Array.isArray(acl) || acl.length === 0) throw invalid('acl is empty')
   if (!isPath(chroot)) throw invalid(`chroot ${JSON.stringify(chroot)} is not a path such as /app`)
+  const { readBarrier = 'proposal' } = options
+  if (!['proposal', 'sync'].includes(readBarrier)) {
+    throw invalid(`readBarrier ${JSON.stringify(readBarrier)} is neither proposal nor sync`)
+  }
   const source = tls === false ? undefined : new TlsSource(tls, 'zookeeper')
   // What is wrong with it is to be known at once.
   source?.material()
@@ -84,6 +97,7 @@ export function resolveZooKeeperOptions(
     chroot,
     tickTime: milliseconds('tickTime', options.tickTime ?? 2_000),
     sessionTimeout: milliseconds('sessionTimeout', options.sessionTimeout ?? 6_000),
+    readBarrier,
   }
 }
 

@@ -3,6 +3,7 @@ import type { ZooKeeperClient } from './client/index.ts'
 import type { Housekeeping } from './housekeeping.ts'
 import { ZooKeeperConnection } from './zookeeper-connection.ts'
 import { errorOfSession } from './zookeeper-errors.ts'
+import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
 
 /**
  * A session of ZooKeeper, on a connection of its own: so it lasts as long as it is kept alive, whatever becomes of the others.
@@ -17,13 +18,17 @@ export class ZooKeeperSession implements DriverSession {
   /** Where keys were bound to it. */
   readonly #paths = new Set<string>()
 
-  /** @param leeway - how much earlier than the granted timeout the servers may end it, in milliseconds. */
-  constructor(client: ZooKeeperClient, leeway: number, housekeeping: Housekeeping) {
+  constructor(
+    client: ZooKeeperClient,
+    { tickTime, readBarrier }: ResolvedZooKeeperOptions,
+    housekeeping: Housekeeping,
+  ) {
     this.#client = client
     this.#housekeeping = housekeeping
-    this.connection = new ZooKeeperConnection(client)
+    this.connection = new ZooKeeperConnection(client, readBarrier)
     this.id = `0x${BigInt.asUintN(64, client.sessionId).toString(16)}`
-    this.ttl = client.negotiatedTimeout - leeway
+    // The servers may end it so much earlier than they have granted.
+    this.ttl = client.negotiatedTimeout - tickTime / 2
     // To connect may have taken longer than the session lasts.
     this.sentAt = client.answeredAt
   }

@@ -32,7 +32,7 @@ export class ZooKeeperSessions {
   async open(ttl: number, call: Call): Promise<ZooKeeperSession> {
     const client = await this.#connect(ttl, call)
     // A server that dies may take with it what it heard from the client since it last told the leader.
-    return new ZooKeeperSession(client, this.#options.tickTime / 2, this.#housekeeping)
+    return new ZooKeeperSession(client, this.#options, this.#housekeeping)
   }
 
   /**

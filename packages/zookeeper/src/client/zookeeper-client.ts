@@ -121,8 +121,8 @@ export class ZooKeeperClient implements AsyncDisposable {
   }
 
   /** All writes happen, or none, and the error's `failedIndex` tells which of them could not. */
-  async multi(writes: readonly MultiOperation[], call?: Call): Promise<MultiResult[]> {
-    return writes.length === 0 ? [] : await this.#submit(multi, { writes }, call)
+  multi(writes: readonly MultiOperation[], call?: Call): Promise<MultiResult[]> {
+    return writes.length === 0 ? Promise.resolve([]) : this.#submit(multi, { writes }, call)
   }
 
   /** The listener, if given, is called once: when the node is written or deleted. It is not kept where there is no node. */
