@@ -253,8 +253,6 @@ describe.each(backends)('%s servers', (backend) => {
 
   it('say what they logged when they cannot start', async () => {
     if (backend === 'zookeeper') return // takes no arguments that it could refuse
-    await expect(start({ args: ['--no-such-flag'] })).rejects.toThrow(
-      /exited with code [12]\. It logged:[^]*no-such-flag/,
-    )
+    await expect(start({ args: ['--no-such-flag'] })).rejects.toThrow(/It logged:[^]*no-such-flag/)
   })
 })

@@ -300,10 +300,9 @@ const chrootMissing = (chroot: string): LibkvError =>
 /** Whether the key has been written since it was as expected, which is true however old the read is. */
 function isLater(refusal: CommitOutcome, checks: readonly Check[]): boolean {
   if (refusal.committed) return false
-  const { expected = null } = checks[refusal.failed] ?? {}
-  return (
-    expected !== null && refusal.current != null && refusal.current.revision > expected.revision
-  )
+  const expected = checks[refusal.failed]?.expected?.revision
+  const current = refusal.current?.revision
+  return expected !== undefined && current !== undefined && current > expected
 }
 
 const wasPut = (revision: bigint, createRevision: bigint): CommitOutcome => ({
