@@ -5,10 +5,12 @@ import type { KnownDirectories } from './known-directories.ts'
 import { readBoth } from './zookeeper-connection.ts'
 import { guardOf } from './zookeeper-guards.ts'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
-import { parentOf, recordOf } from './zookeeper-paths.ts'
+import { isLockLine, parentOf, recordOf } from './zookeeper-paths.ts'
 
 /** How long it waits for more to do, in milliseconds: a deletion is often followed by others nearby. */
 const DELAY = 100
+/** The same for the line of a lock, which is often used again. If the process ends before, the servers see to it. */
+const DELAY_OF_LINES = 10_000
 
 /** How often one directory is tried when others write meanwhile. */
 const ATTEMPTS = 3
@@ -24,7 +26,9 @@ export class Housekeeping {
   readonly #directories: KnownDirectories
   readonly #pending = new Set<string>()
   readonly #records = new Set<string>()
+  readonly #lines = new Set<string>()
   #timer: Timer | undefined
+  #timerOfLines: Timer | undefined
   #working: Promise<void> | undefined
   #closed = false
 
@@ -46,9 +50,23 @@ export class Housekeeping {
   removed(path: string, leftRecord = false): void {
     const directory = parentOf(path)
     if (this.#closed || (directory === '/' && !leftRecord)) return
+    const { runtime } = this.#options
+    if (isLockLine(directory)) {
+      this.#lines.add(directory)
+      this.#timerOfLines ??= runtime.setTimer(
+        () => {
+          this.#timerOfLines = undefined
+          this.#takeLines()
+          void this.#work()
+        },
+        DELAY_OF_LINES,
+        false,
+      )
+      return
+    }
     this.#pending.add(directory)
     if (leftRecord) this.#records.add(path)
-    this.#timer ??= this.#options.runtime.setTimer(
+    this.#timer ??= runtime.setTimer(
       () => {
         this.#timer = undefined
         void this.#work()
@@ -62,7 +80,14 @@ export class Housekeeping {
   async close(): Promise<void> {
     this.#closed = true
     this.#timer?.cancel()
+    this.#timerOfLines?.cancel()
+    this.#takeLines()
     await this.#work()
+  }
+
+  #takeLines(): void {
+    for (const line of this.#lines) this.#pending.add(line)
+    this.#lines.clear()
   }
 
   #work(): Promise<void> {

@@ -4,6 +4,9 @@ import { ZooKeeperFeed } from './zookeeper-feed.ts'
 import type { FeedContext } from './zookeeper-feed.ts'
 import { pathOf } from './zookeeper-paths.ts'
 
+/** How long a watch that nobody wants any more is left to itself, in milliseconds. */
+const LINGER = 1_000
+
 /**
  * The feed of one key: a watch that fires once, set again by each read. What changes while there is no connection fires it
  * when there is one again.
@@ -65,6 +68,22 @@ export class KeyFeed extends ZooKeeperFeed {
   }
 
   protected override unwatch(): void {
+    if (!this.isClosed) {
+      this.#removeWatch()
+      return
+    }
+    // Whoever gives a lock back does not watch it any more, and then deletes it, which ends the watch as well.
+    const { runtime } = this.context.options
+    runtime.setTimer(
+      () => {
+        this.#removeWatch()
+      },
+      LINGER,
+      false,
+    )
+  }
+
+  #removeWatch(): void {
     if (!this.#isWatching) return
     this.#isWatching = false
     void this.context.connection.client
@@ -82,6 +101,7 @@ export class KeyFeed extends ZooKeeperFeed {
   // A deletion is no exception: the key may have been made anew in the same transaction, to bind it to nothing any more.
   readonly #onEvent = (): void => {
     this.#isWatching = false
+    if (this.isClosed) return
     this.observer.stirred?.()
     this.due()
   }

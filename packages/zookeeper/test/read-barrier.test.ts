@@ -4,7 +4,7 @@ import { runningServers } from '../../../tooling/backend-cases/running-servers.t
 import { ZooKeeperCounter } from '../../../tooling/servers/zookeeper-counter.ts'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
-const ROUNDS = 2_000
+const ROUNDS = 500
 
 describe('a read at the leader', () => {
   const servers = runningServers('zookeeper', { nodes: 3 })
