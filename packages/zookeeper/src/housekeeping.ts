@@ -50,30 +50,19 @@ export class Housekeeping {
   removed(path: string, leftRecord = false): void {
     const directory = parentOf(path)
     if (this.#closed || (directory === '/' && !leftRecord)) return
-    const { runtime } = this.#options
+    if (leftRecord) this.#records.add(path)
     if (isLockLine(directory)) {
       this.#lines.add(directory)
-      this.#timerOfLines ??= runtime.setTimer(
-        () => {
-          this.#timerOfLines = undefined
-          this.#takeLines()
-          void this.#work()
-        },
-        DELAY_OF_LINES,
-        false,
-      )
-      return
-    }
-    this.#pending.add(directory)
-    if (leftRecord) this.#records.add(path)
-    this.#timer ??= runtime.setTimer(
-      () => {
+      this.#timerOfLines ??= this.#workAfter(DELAY_OF_LINES, () => {
+        this.#timerOfLines = undefined
+        this.#takeLines()
+      })
+    } else {
+      this.#pending.add(directory)
+      this.#timer ??= this.#workAfter(DELAY, () => {
         this.#timer = undefined
-        void this.#work()
-      },
-      DELAY,
-      false,
-    )
+      })
+    }
   }
 
   /** Takes no more, and resolves when what was taken is done. */
@@ -88,6 +77,17 @@ export class Housekeeping {
   #takeLines(): void {
     for (const line of this.#lines) this.#pending.add(line)
     this.#lines.clear()
+  }
+
+  #workAfter(delay: number, begin: () => void): Timer {
+    return this.#options.runtime.setTimer(
+      () => {
+        begin()
+        void this.#work()
+      },
+      delay,
+      false,
+    )
   }
 
   #work(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { DetachedCall, Entry, Observer } from '@libkv/core'
-import type { StateEvent } from './client/index.ts'
+import type { Stat, StateEvent } from './client/index.ts'
 import { ZooKeeperFeed } from './zookeeper-feed.ts'
 import type { FeedContext } from './zookeeper-feed.ts'
 import { pathOf } from './zookeeper-paths.ts'
@@ -32,12 +32,8 @@ export class KeyFeed extends ZooKeeperFeed {
 
   protected override async read(call: DetachedCall): Promise<void> {
     if (await this.#isAsKnown(call)) return
-    const { connection } = this.context
-    const watching = this.#isWatching
-      ? Promise.resolve()
-      : connection.client.exists(this.#path, call, this.#onEvent).then(() => undefined)
-    this.#isWatching = true
-    const reading = connection.read(this.#key, this.#path, this.#isBehind, call)
+    const watching = this.#isWatching ? undefined : this.#watch(call)
+    const reading = this.context.connection.read(this.#key, this.#path, this.#isBehind, call)
     try {
       const [entry] = await Promise.all([reading, watching])
       this.#isBehind = false
@@ -48,15 +44,19 @@ export class KeyFeed extends ZooKeeperFeed {
     }
   }
 
+  /** Sets the watch, which also tells what the server has there. */
+  #watch(call: DetachedCall): Promise<Stat | null> {
+    this.#isWatching = true
+    return this.context.connection.client.exists(this.#path, call, this.#onEvent)
+  }
+
   /** A server that is behind what is known does not count. */
   async #isAsKnown(call: DetachedCall): Promise<boolean> {
     const known = this.#known
     if (known === undefined) return false
     this.#known = undefined
-    this.#isWatching = true
-    const { client } = this.context.connection
     try {
-      const stat = await client.exists(this.#path, call, this.#onEvent)
+      const stat = await this.#watch(call)
       if (stat?.mzxid !== known.revision) return false
     } catch (error) {
       this.unwatch()

@@ -21,6 +21,13 @@ import { keyOfPath, parentOf, pathOf } from './zookeeper-paths.ts'
 type Put = Write & { readonly type: 'put' }
 type Committed = CommitOutcome & { readonly committed: true }
 
+/** The write, if it is all there is to commit and makes a permanent key. */
+export function lonePut(checks: readonly Check[], writes: readonly Write[]): Put | undefined {
+  const [write] = writes
+  if (checks.length > 0 || writes.length !== 1 || write?.type !== 'put') return undefined
+  return write.session === undefined && write.ttl === undefined ? write : undefined
+}
+
 /** After so many conflicts with others, the next attempt waits a moment. */
 const QUICK_ATTEMPTS = 4
 
@@ -47,11 +54,11 @@ export class ZooKeeperCommits {
     writes: readonly Write[],
     call: Call,
   ): Promise<CommitOutcome> {
+    const put = lonePut(checks, writes)
+    if (put !== undefined) return this.put(connection, put, call)
     const [write] = writes
-    if (checks.length === 0 && writes.length === 1 && write !== undefined) {
-      if (write.type === 'delete') return this.#delete(connection, write, call)
-      const isBound = write.session !== undefined || write.ttl !== undefined
-      if (!isBound) return this.put(connection, write, call)
+    if (checks.length === 0 && writes.length === 1 && write?.type === 'delete') {
+      return this.#delete(connection, write, call)
     }
     return this.#transact(connection, checks, writes, call)
   }

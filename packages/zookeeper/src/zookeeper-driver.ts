@@ -23,7 +23,7 @@ import { removeTree } from './remove-tree.ts'
 import { TreeFeed } from './tree-feed.ts'
 import { entriesOf } from './tree-entries.ts'
 import { listKeys, scanTree } from './tree-scan.ts'
-import { ZooKeeperCommits } from './zookeeper-commit.ts'
+import { ZooKeeperCommits, lonePut } from './zookeeper-commit.ts'
 import { ZooKeeperConnection } from './zookeeper-connection.ts'
 import { errorOf, errorOfSession } from './zookeeper-errors.ts'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
@@ -93,16 +93,9 @@ export class ZooKeeperDriver implements Driver {
   }
 
   commit(checks: readonly Check[], writes: readonly Write[], call: Call): Promise<CommitOutcome> {
-    const [write] = writes
-    const isPlain = checks.length === 0 && writes.length === 1 && !this.#sessions.haveTtls
-    if (
-      isPlain &&
-      write?.type === 'put' &&
-      write.session === undefined &&
-      write.ttl === undefined
-    ) {
-      return this.#commits.put(this.#connection, write, call)
-    }
+    // The commonest write, the short way: no session has to hear of it while no key has a time to live.
+    const put = this.#sessions.haveTtls ? undefined : lonePut(checks, writes)
+    if (put !== undefined) return this.#commits.put(this.#connection, put, call)
     return this.#commitAny(checks, writes, call)
   }
 
