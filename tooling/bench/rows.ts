@@ -7,6 +7,8 @@ export interface Row {
   readonly theirs: (index: number) => Promise<unknown>
   /** As `ours`, through the bench's counter of requests. */
   readonly counted?: (index: number) => Promise<unknown>
+  /** Removes what the operations have left behind; called between measurements. */
+  readonly tidy?: () => Promise<unknown>
   /** One operation moves much: so many of them a round, one at a time. */
   readonly bulk?: number
 }
@@ -38,7 +40,7 @@ const IN_FLIGHT = [1, 64, 512]
 export async function report({ backend, peer, rows, counter, latency }: Bench): Promise<void> {
   console.log(`\n${backend}: libkv beside ${peer}, median of ${String(ROUNDS)} rounds in turn`)
   line('', 'in flight', 'libkv/s', 'raw/s', 'ratio', 'libkv µs', 'raw µs', 'CPU ratio', 'requests')
-  for (const { name, ours, theirs, counted, bulk } of rows) {
+  for (const { name, ours, theirs, counted, tidy, bulk } of rows) {
     const requests = counter && counted && (await requestsOf(counted, counter))
     for (const concurrency of bulk === undefined ? IN_FLIGHT : [1]) {
       const operations = bulk ?? (concurrency === 1 ? 2_000 : 10_000)
@@ -49,6 +51,7 @@ export async function report({ backend, peer, rows, counter, latency }: Bench): 
         ],
         { concurrency, operations, rounds: ROUNDS },
       )
+      await tidy?.()
       if (a === undefined || b === undefined) continue
       line(
         name,

@@ -76,6 +76,10 @@ async function benchBeside(peer: Peer, endpoint: string): Promise<Bench> {
         name: 'create',
         ours: () => kv.atomicPut(newName(), VALUE, null),
         theirs: () => peer.create(`/${namespace}/${newName()}`, VALUE),
+        tidy: async () => {
+          await kv.deleteTree('new', { timeout: 120_000 })
+          await kv.put(newName(), '')
+        },
       },
       listing(1_000),
       listing(10_000),
@@ -107,7 +111,7 @@ async function benchBeside(peer: Peer, endpoint: string): Promise<Bench> {
       },
     },
     async close() {
-      await kv.deleteTree('')
+      await kv.deleteTree('', { timeout: 120_000 })
       await kv.close()
       await peer.close()
     },

@@ -129,7 +129,7 @@ const lookUp: Record<Backend, () => Promise<Program | Missing>> = {
     if (!runtime || !server) {
       return { missing: [...(server ? [] : [zookeeperTree()]), ...(runtime ? [] : ['java'])] }
     }
-    const tuning = ['-Xmx192m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+    const tuning = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
     return {
       ...runtime,
       command: [...runtime.command, ...tuning, '-cp', server.classPath],

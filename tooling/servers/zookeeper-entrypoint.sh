@@ -12,5 +12,5 @@ for jar in slf4j-api slf4j-simple metrics-core snappy-java netty-common netty-bu
 done
 [ "$1" = zkServer.sh ] || exec "$@"
 # shellcheck disable=SC2086 # JVMFLAGS is a list
-exec java -Xmx192m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 $JVMFLAGS -cp "$classes" \
+exec java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 $JVMFLAGS -cp "$classes" \
   org.apache.zookeeper.server.quorum.QuorumPeerMain /conf/zoo.cfg

@@ -1,11 +1,12 @@
 import { backoff } from './backoff.ts'
+import { Deadlines } from './deadlines.ts'
+import type { Mortal } from './deadlines.ts'
 import { callChannel } from './diagnostics.ts'
 import type { CallMessage } from './diagnostics.ts'
 import type { Call, Driver } from './driver.ts'
 import { LibkvError, isLibkvError } from './errors.ts'
 import { duration } from './options.ts'
 import type { ResolvedOptions } from './options.ts'
-import type { Timer } from './runtime.ts'
 import type { CallOptions } from './store.ts'
 
 /** What a call is about, and how it may be repeated. */
@@ -30,12 +31,15 @@ export interface CallDescription<T> {
 export class Calls {
   readonly #driver: Driver
   readonly #options: ResolvedOptions
-  readonly #pending = new Set<PendingCall<never>>()
+  readonly #deadlines: Deadlines<PendingCall<never>>
   #closed = false
 
   constructor(driver: Driver, options: ResolvedOptions) {
     this.#driver = driver
     this.#options = options
+    this.#deadlines = new Deadlines(options.runtime, (call) => {
+      call.cancel(this.#timedOut(call))
+    })
   }
 
   get closed(): boolean {
@@ -60,9 +64,10 @@ export class Calls {
   /** Refuses further calls and rejects those in flight. */
   close(): void {
     this.#closed = true
-    for (const call of this.#pending) {
+    for (const call of [...this.#deadlines.pending]) {
       if (call.description.whileClosing !== true) call.cancel(this.closedError(call.description))
     }
+    this.#deadlines.windDown()
   }
 
   closedError(description: Pick<CallDescription<never>, 'operation' | 'key'>): LibkvError {
@@ -107,26 +112,11 @@ export class Calls {
         return reject(error)
       }
     }
-    return new Promise<T>((resolve, rejectCall) => {
-      const started = runtime.now()
-      const call = new PendingCall<T>(description, started + timeout, resolve, rejectCall)
-      call.connectDeadline = Math.min(started + connectionTimeout, call.deadline)
-      const registered = call as PendingCall<never>
-      this.#pending.add(registered)
-      const onAbort = (): void => {
-        call.cancel(signal?.reason)
-      }
-      signal?.addEventListener('abort', onAbort, { once: true })
-      call.timer = runtime.setTimer(() => {
-        call.cancel(this.#timedOut(call, timeout))
-      }, timeout)
-      call.onSettled = () => {
-        call.timer?.cancel()
-        signal?.removeEventListener('abort', onAbort)
-        this.#pending.delete(registered)
-      }
-      this.#attempt(call, attempt, 0)
-    })
+    const now = runtime.now()
+    const call = new PendingCall<T>(description, timeout, now + timeout, signal, this.#deadlines)
+    call.connectDeadline = Math.min(now + connectionTimeout, call.deadline)
+    this.#attempt(call, attempt, 0)
+    return call.answer
   }
 
   #traced<T>(
@@ -208,40 +198,51 @@ export class Calls {
     call.fail(this.explain(error, call.description))
   }
 
-  #timedOut(call: PendingCall<never> | PendingCall<unknown>, timeout: number): LibkvError {
-    const { repeatable, overdue = 'TIMEOUT' } = call.description
-    const ambiguous = call.sent && !repeatable
+  #timedOut({ description, timeout, sent }: PendingCall<never>): LibkvError {
+    const { repeatable, overdue = 'TIMEOUT' } = description
     const error = new LibkvError(overdue, `no answer within ${String(timeout)} ms`, {
       retryable: true,
-      ambiguous,
+      ambiguous: sent && !repeatable,
     })
-    return this.explain(error, call.description)
+    return this.explain(error, description)
   }
 }
 
-class PendingCall<T> implements Call {
+class PendingCall<T> implements Call, Mortal {
   readonly description: CallDescription<T>
+  readonly timeout: number
   readonly deadline: number
+  readonly answer: Promise<T>
   connectDeadline = 0
   settled = false
   sent = false
-  timer: Timer | undefined
-  onSettled: (() => void) | undefined
-  readonly #resolve: (value: T) => void
-  readonly #reject: (error: unknown) => void
+  place = 0
+  readonly #deadlines: Deadlines<PendingCall<never>>
+  readonly #signal: AbortSignal | undefined
+  readonly #onAbort: (() => void) | undefined
+  #resolve!: (value: T) => void
+  #reject!: (error: unknown) => void
   /** Nearly always there is one, so it gets no list. */
   #onCancel: (() => void) | (() => void)[] | undefined
 
   constructor(
     description: CallDescription<T>,
+    timeout: number,
     deadline: number,
-    resolve: (value: T) => void,
-    rejectCall: (error: unknown) => void,
+    signal: AbortSignal | undefined,
+    deadlines: Deadlines<PendingCall<never>>,
   ) {
     this.description = description
+    this.timeout = timeout
     this.deadline = deadline
-    this.#resolve = resolve
-    this.#reject = rejectCall
+    this.answer = new Promise((resolve, rejectAnswer) => {
+      this.#resolve = resolve
+      this.#reject = rejectAnswer
+    })
+    this.#deadlines = deadlines
+    deadlines.add(this as unknown as PendingCall<never>)
+    this.#signal = signal
+    this.#onAbort = signal && this.#listenTo(signal)
   }
 
   /** A new attempt begins: what was sent before has been answered. */
@@ -278,9 +279,18 @@ class PendingCall<T> implements Call {
     for (const callback of [this.#onCancel ?? []].flat()) callback()
   }
 
+  #listenTo(signal: AbortSignal): () => void {
+    const onAbort = (): void => {
+      this.cancel(signal.reason)
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    return onAbort
+  }
+
   #settle(): void {
     this.settled = true
-    this.onSettled?.()
+    this.#deadlines.remove(this as unknown as PendingCall<never>)
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort)
   }
 }
 

@@ -24,7 +24,7 @@ export class PreparedCommit {
   readonly checks: Check[] = []
   readonly writes: Write[] = []
   /** The sessions that keys are bound to. */
-  readonly sessions: Set<ClientSession> = new Set()
+  readonly sessions: ClientSession[] = []
   readonly #context: CommitContext
   /** For each operation, the index of its write. */
   readonly #places: (number | undefined)[] = []
@@ -111,7 +111,7 @@ export class PreparedCommit {
     if (ttl !== undefined) return { ttl: this.#context.ttl(ttl) }
     if (session === undefined) return {}
     const own = this.#context.session(session)
-    this.sessions.add(own)
+    if (!this.sessions.includes(own)) this.sessions.push(own)
     return { session: own.driverSession }
   }
 

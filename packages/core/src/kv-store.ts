@@ -280,7 +280,7 @@ class KvStore implements Store {
     )
   }
 
-  async #commit(
+  #commit(
     operation: string,
     key: string | undefined,
     operations: readonly Operation[],
@@ -304,7 +304,8 @@ class KvStore implements Store {
       } catch (error) {
         // The server knows better than the session's own clock.
         const [session] = commit.sessions
-        if (commit.sessions.size === 1 && isLibkvError(error, 'SESSION_EXPIRED')) session?.expire()
+        if (commit.sessions.length === 1 && isLibkvError(error, 'SESSION_EXPIRED'))
+          session?.expire()
         throw error
       }
     })

@@ -28,20 +28,23 @@ export const systemRuntime: Runtime = {
   wallClock: () => Date.now(),
   random: () => Math.random(),
   uuid: () => crypto.randomUUID(),
-  setTimer(callback, ms, keepAlive = true) {
-    let timer = setTimeout(
-      function tick() {
-        ms -= LONGEST_DELAY
-        if (ms <= 0) return callback()
-        timer = setTimeout(tick, Math.min(ms, LONGEST_DELAY))
-      },
-      Math.min(ms, LONGEST_DELAY),
-    )
-    if (!keepAlive) timer.unref()
-    return {
-      cancel: () => {
-        clearTimeout(timer)
-      },
-    }
-  },
+  setTimer: (callback, ms, keepAlive = true) => new SystemTimer(callback, ms, keepAlive),
+}
+
+class SystemTimer implements Timer {
+  #timeout: NodeJS.Timeout
+
+  constructor(callback: () => void, ms: number, keepAlive: boolean) {
+    this.#timeout =
+      ms <= LONGEST_DELAY
+        ? setTimeout(callback, ms)
+        : setTimeout(() => {
+            this.#timeout = new SystemTimer(callback, ms - LONGEST_DELAY, keepAlive).#timeout
+          }, LONGEST_DELAY)
+    if (!keepAlive) this.#timeout.unref()
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timeout)
+  }
 }

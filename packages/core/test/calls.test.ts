@@ -75,8 +75,8 @@ beforeEach(() => {
   driver = new ScriptedDriver()
 })
 
-afterEach(() => {
-  expect(runtime.pendingTimers).toBe(0)
+afterEach(async () => {
+  expect(await runtime.leftTimers()).toBe(0)
 })
 
 describe('a call that fails for a reason that may pass', () => {
@@ -254,6 +254,54 @@ describe('a deadline', () => {
     await runtime.advance(500)
     expect(driver.requests).toHaveLength(2)
     expect(outcome.error).toMatchObject({ code: 'TIMEOUT', ambiguous: false })
+  })
+
+  it('is kept to the millisecond by each of many calls, in whatever order they were made and others are answered', async () => {
+    const gates = Array.from({ length: 6 }, () => new Gate())
+    driver.script('read', ...gates.flatMap((gate) => [hangs, gate.step]))
+    const kv = open()
+    const timeouts = [400, 70, 5_000, 150, 1_000, 90]
+    const hanging: Outcome<unknown>[] = []
+    const answered: Outcome<unknown>[] = []
+    for (const timeout of timeouts) {
+      hanging.push(new Outcome(kv.get('a', { timeout })))
+      answered.push(new Outcome(kv.get('b', { timeout })))
+    }
+    // Each time one in the middle goes, another takes its place.
+    for (const i of [3, 0, 5, 1, 4, 2]) {
+      gates[i]?.resolve(null)
+      await turn()
+      expect(answered[i]?.state).toBe('resolved')
+    }
+    let now = 0
+    for (const timeout of [...timeouts].sort((a, b) => a - b)) {
+      const outcome = hanging[timeouts.indexOf(timeout)]
+      await runtime.advance(timeout - 1 - now)
+      expect(outcome?.state).toBe('pending')
+      await runtime.advance(1)
+      expect(outcome?.error).toMatchObject({ code: 'TIMEOUT' })
+      now = timeout
+    }
+  })
+
+  it('takes one timer for a thousand calls, which goes when they are answered', async () => {
+    driver.script('read', answers(null))
+    const kv = open()
+    const calls = Array.from({ length: 1_000 }, () => kv.get('a'))
+    expect(runtime.pendingTimers).toBe(1)
+    await Promise.all(calls)
+    await runtime.advance(100)
+    expect(runtime.pendingTimers).toBe(0)
+  })
+
+  it('leaves no timer when the store is closed', async () => {
+    driver.script('read', answers(null), hangs)
+    const kv = open()
+    await kv.get('a')
+    const outcome = new Outcome(kv.get('a'))
+    await kv.close()
+    expect(outcome.error).toMatchObject({ code: 'CLOSED' })
+    expect(runtime.pendingTimers).toBe(0)
   })
 
   it.each([0, -1, Number.NaN, Infinity, '50'])(

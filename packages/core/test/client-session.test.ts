@@ -268,7 +268,7 @@ describe('closing a session', () => {
     expect(driver.of('closeSession')).toHaveLength(1)
     expect(session.isAlive()).toBe(false)
     expect(session.signal.reason).toMatchObject({ code: 'CLOSED' })
-    expect(runtime.pendingTimers).toBe(0)
+    expect(await runtime.leftTimers()).toBe(0)
   })
 
   it('drops the renewal that is under way', async () => {
@@ -277,7 +277,7 @@ describe('closing a session', () => {
     await runtime.advance(3_000)
     await session.close()
     expect(driver.of('renew')[0]?.cancellations).toBe(1)
-    expect(runtime.pendingTimers).toBe(0)
+    expect(await runtime.leftTimers()).toBe(0)
   })
 
   it('says so when the server could not be told, and the belief is over all the same', async () => {

@@ -56,6 +56,12 @@ export class ManualRuntime implements Runtime {
     return this.#timers.size
   }
 
+  /** How many timers are left when those are gone that a store leaves alone: one, for 100 ms at most. */
+  async leftTimers(): Promise<number> {
+    await this.advance(100)
+    return this.pendingTimers
+  }
+
   /** Lets time go by: timers fire in their order, each at its moment, and what they set off runs in between. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms

@@ -232,6 +232,14 @@ export class CommitPlan {
   }
 }
 
+/** What a plan would be that makes one permanent key in a directory that is there. */
+export function loneCreation(path: string, data: Uint8Array, acl: Acl): MultiOperation[] {
+  return [
+    { type: 'create', path, data, acl },
+    { type: 'set', path: guardOf(path), data: null },
+  ]
+}
+
 /** The revision that a transaction gave to all that it wrote; undefined where there was nothing to do. */
 export function revisionOf(results: readonly MultiResult[]): bigint | undefined {
   return results[0]?.zxid

@@ -1,12 +1,18 @@
 import { LibkvError, backoff } from '@libkv/core'
 import type { Call, Check, CommitOutcome, Write } from '@libkv/core'
-import { CommitPlan, descendantsRefused, revisionOf } from './commit-plan.ts'
+import { CommitPlan, descendantsRefused, loneCreation, revisionOf } from './commit-plan.ts'
 import type { Subject } from './commit-plan.ts'
 import { subjectsOf, survey } from './commit-survey.ts'
 import { recordBirth } from './record-birth.ts'
 import { mayDiffer } from './zookeeper-births.ts'
 import { isZooKeeperError } from './client/index.ts'
-import type { NodeData, Stat } from './client/index.ts'
+import type {
+  MultiOperation,
+  MultiResult,
+  NodeData,
+  Stat,
+  ZooKeeperClient,
+} from './client/index.ts'
 import type { Housekeeping } from './housekeeping.ts'
 import type { KnownDirectories } from './known-directories.ts'
 import { pause } from './pause.ts'
@@ -21,11 +27,12 @@ import { keyOfPath, parentOf, pathOf } from './zookeeper-paths.ts'
 type Put = Write & { readonly type: 'put' }
 type Committed = CommitOutcome & { readonly committed: true }
 
-/** The write, if it is all there is to commit and makes a permanent key. */
-export function lonePut(checks: readonly Check[], writes: readonly Write[]): Put | undefined {
+/** The write, if it is the only one and makes a permanent key, whatever has to be checked of that key. */
+function lonePut(checks: readonly Check[], writes: readonly Write[]): Put | undefined {
   const [write] = writes
-  if (checks.length > 0 || writes.length !== 1 || write?.type !== 'put') return undefined
-  return write.session === undefined && write.ttl === undefined ? write : undefined
+  if (checks.length > 1 || writes.length !== 1 || write?.type !== 'put') return undefined
+  if (write.session !== undefined || write.ttl !== undefined) return undefined
+  return checks.length === 0 || checks[0]?.key === write.key ? write : undefined
 }
 
 /** After so many conflicts with others, the next attempt waits a moment. */
@@ -54,11 +61,44 @@ export class ZooKeeperCommits {
     writes: readonly Write[],
     call: Call,
   ): Promise<CommitOutcome> {
-    const put = lonePut(checks, writes)
-    if (put !== undefined) return this.put(connection, put, call)
+    const short = this.commitShortly(connection, checks, writes, call)
+    if (short !== undefined) return short
     const [write] = writes
     if (checks.length === 0 && writes.length === 1 && write?.type === 'delete') {
       return this.#delete(connection, write, call)
+    }
+    return this.#createOrTransact(connection, checks, writes, call)
+  }
+
+  /**
+   * The commonest writes, the short way: puts or creates a permanent key by one request, where that is all there is to do and
+   * its directory is known. Undefined if it is not.
+   */
+  commitShortly(
+    connection: ZooKeeperConnection,
+    checks: readonly Check[],
+    writes: readonly Write[],
+    call: Call,
+  ): Promise<CommitOutcome> | undefined {
+    const put = lonePut(checks, writes)
+    if (put === undefined) return undefined
+    const path = pathOf(put.key)
+    if (checks.length === 0) return this.#put(connection, put, path, call)
+    if (checks[0]?.expected !== null || !this.#isNew(path)) return undefined
+    return this.#create(connection, put, path, checks, call)
+  }
+
+  /** What is to be created is probably not there, which one request tells and does. */
+  async #createOrTransact(
+    connection: ZooKeeperConnection,
+    checks: readonly Check[],
+    writes: readonly Write[],
+    call: Call,
+  ): Promise<CommitOutcome> {
+    const subjects = subjectsOf(checks, writes)
+    if (this.#isCreation(subjects)) {
+      const created = await this.#carryOut(connection, writes, subjects, new Map(), call)
+      if (created !== undefined) return created
     }
     return this.#transact(connection, checks, writes, call)
   }
@@ -71,12 +111,6 @@ export class ZooKeeperCommits {
     call: Call,
   ): Promise<CommitOutcome> {
     const reading = new ReadingCall(call)
-    const hopeful = subjectsOf(checks, writes)
-    // What is to be created is probably not there, which one request tells and does.
-    if (this.#isCreation(hopeful)) {
-      const created = await this.#carryOut(connection, writes, hopeful, new Map(), call)
-      if (created !== undefined) return created
-    }
     // What is carried out depends on nothing that may have been read too early, but what is refused would.
     let isCertain = !connection.mayLag
     for (let attempt = 0; ; attempt++) {
@@ -95,13 +129,38 @@ export class ZooKeeperCommits {
     }
   }
 
+  /** Creates a permanent key in a directory that is known. */
+  async #create(
+    connection: ZooKeeperConnection,
+    write: Put,
+    path: string,
+    checks: readonly Check[],
+    call: Call,
+  ): Promise<CommitOutcome> {
+    try {
+      const { client } = connection
+      const operations = loneCreation(path, write.value, this.#options.acl)
+      const results = await this.#multi(client, operations, [path], isNoCondition, call)
+      const revision = results && revisionOf(results)
+      if (revision === undefined) return await this.#transact(connection, checks, [write], call)
+      this.#directories.sawNode(path)
+      return { committed: true, revision, results: [{ existed: false, createRevision: revision }] }
+    } catch (error) {
+      throw errorOf(error)
+    }
+  }
+
   /**
    * Puts a permanent key, by one request if it is there. Nothing needs to be known of it: the answer tells whether anything is
    * left to be done.
    */
-  async put(connection: ZooKeeperConnection, write: Put, call: Call): Promise<CommitOutcome> {
+  async #put(
+    connection: ZooKeeperConnection,
+    write: Put,
+    path: string,
+    call: Call,
+  ): Promise<CommitOutcome> {
     try {
-      const path = pathOf(write.key)
       const isKnown = this.#directories.has(parentOf(path))
       const setting = connection.client.set(path, write.value, -1, call)
       const looking = isKnown ? undefined : this.#missingAbove(connection, path, call)
@@ -111,7 +170,10 @@ export class ZooKeeperCommits {
         stat = await setting
       } catch (error) {
         if (!isZooKeeperError(error, 'NO_NODE')) throw error
-        return await this.#putNew(connection, write, (await looking) ?? [], call)
+        const missing = (await looking) ?? []
+        return missing.length === 0
+          ? await this.#create(connection, write, path, [], call)
+          : await this.#putNew(connection, write, missing, call)
       }
       if (!isKnown) this.#directories.sawNode(path)
       const isPlain = stat.ephemeralOwner === 0n && !mayDiffer(stat)
@@ -248,18 +310,32 @@ export class ZooKeeperCommits {
       return undefined
     }
     const writing = new PositionedCall(call)
+    const paths = subjects.map(({ path }) => path)
+    const isCondition = (index: number): boolean => plan.isCondition(index)
+    const results = await this.#multi(client, operations, paths, isCondition, writing)
+    if (results === undefined) return undefined
+    const revision = revisionOf(results) ?? writing.zxid
+    for (const subject of subjects) this.#wasWritten(subject)
+    return { committed: true, revision, results: plan.results(writes, revision) }
+  }
+
+  /** Sends a transaction about those nodes; undefined if somebody else was in between. */
+  async #multi(
+    client: ZooKeeperClient,
+    operations: readonly MultiOperation[],
+    paths: readonly string[],
+    isCondition: (index: number) => boolean,
+    call: Call,
+  ): Promise<MultiResult[] | undefined> {
     try {
-      const results = await client.multi(operations, writing)
-      const revision = revisionOf(results) ?? writing.zxid
-      for (const subject of subjects) this.#wasWritten(subject)
-      return { committed: true, revision, results: plan.results(writes, revision) }
+      return await client.multi(operations, call)
     } catch (error) {
       const failed = isZooKeeperError(error) ? (error.failedIndex ?? -1) : -1
       const operation = operations[failed]
-      for (const { path } of subjects) this.#directories.forgetAbove(path)
+      for (const path of paths) this.#directories.forgetAbove(path)
       if (isZooKeeperError(error, 'NO_CHILDREN_FOR_EPHEMERALS') && operation !== undefined) {
         // That nothing is below an ephemeral node is as certain as if it had been tried.
-        if (plan.isCondition(failed)) return undefined
+        if (isCondition(failed)) return undefined
         throw descendantsRefused(keyOfPath(parentOf(operation.path)) ?? '')
       }
       if (!isConflict(error)) throw error
@@ -268,6 +344,7 @@ export class ZooKeeperCommits {
         if (parentOf(operation.path) === '/') throw chrootMissing(this.#options.chroot)
       }
       if (operation !== undefined && isGuard(operation.path)) {
+        const { acl } = this.#options
         await createGuards(client, acl, new ReadingCall(call))
       }
       return undefined
@@ -287,9 +364,13 @@ export class ZooKeeperCommits {
       write?.type === 'put' &&
       checks.length === 1 &&
       checks[0]?.expected === null &&
-      !this.#directories.has(path) &&
-      this.#directories.unknownAbove(path).length === 0
+      this.#isNew(path)
     )
+  }
+
+  /** Whether it is probably to be made: in a directory that is known, and none itself. */
+  #isNew(path: string): boolean {
+    return !this.#directories.has(path) && this.#directories.has(parentOf(path))
   }
 
   /** Others keep getting in between: lets them finish. */
@@ -311,6 +392,8 @@ function isLater(refusal: CommitOutcome, checks: readonly Check[]): boolean {
   const current = refusal.current?.revision
   return expected !== undefined && current !== undefined && current > expected
 }
+
+const isNoCondition = (): boolean => false
 
 const wasPut = (revision: bigint, createRevision: bigint): CommitOutcome => ({
   committed: true,

@@ -23,7 +23,7 @@ import { removeTree } from './remove-tree.ts'
 import { TreeFeed } from './tree-feed.ts'
 import { entriesOf } from './tree-entries.ts'
 import { listKeys, scanTree } from './tree-scan.ts'
-import { ZooKeeperCommits, lonePut } from './zookeeper-commit.ts'
+import { ZooKeeperCommits } from './zookeeper-commit.ts'
 import { ZooKeeperConnection } from './zookeeper-connection.ts'
 import { errorOf, errorOfSession } from './zookeeper-errors.ts'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
@@ -93,10 +93,11 @@ export class ZooKeeperDriver implements Driver {
   }
 
   commit(checks: readonly Check[], writes: readonly Write[], call: Call): Promise<CommitOutcome> {
-    // The commonest write, the short way: no session has to hear of it while no key has a time to live.
-    const put = this.#sessions.haveTtls ? undefined : lonePut(checks, writes)
-    if (put !== undefined) return this.#commits.put(this.#connection, put, call)
-    return this.#commitAny(checks, writes, call)
+    // No session has to hear of it while no key has a time to live.
+    const short = this.#sessions.haveTtls
+      ? undefined
+      : this.#commits.commitShortly(this.#connection, checks, writes, call)
+    return short ?? this.#commitAny(checks, writes, call)
   }
 
   async removeTree(tree: Tree, call: Call): Promise<number> {

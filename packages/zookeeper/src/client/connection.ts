@@ -25,6 +25,9 @@ export interface ConnectionSettings {
   readonly maxFrame: number
 }
 
+/** How many bytes are read from the socket at once. */
+const READ_AT_ONCE = 1 << 16
+
 /** One connection to one server: bytes out, frames in. */
 export class Connection {
   readonly host: Host
@@ -40,7 +43,15 @@ export class Connection {
     this.#frames = new FrameReader(maxFrame, (frame) => {
       owner.onFrame(frame)
     })
-    const address = { host: host.host, port: host.port, lookup, noDelay: true }
+    const memory = Buffer.allocUnsafeSlow(READ_AT_ONCE)
+    const onread = {
+      buffer: memory,
+      callback: (length: number) => {
+        this.#receive(memory, length)
+        return true
+      },
+    }
+    const address = { host: host.host, port: host.port, lookup, noDelay: true, onread }
     this.#socket =
       tls === undefined
         ? connectTcp(address)
@@ -52,9 +63,6 @@ export class Connection {
     this.#socket
       .once(tls === undefined ? 'connect' : 'secureConnect', () => {
         if (!this.#lost) owner.onConnected()
-      })
-      .on('data', (chunk: Buffer) => {
-        this.#receive(chunk)
       })
       .on('drain', () => {
         if (!this.#lost) owner.onDrain()
@@ -91,11 +99,11 @@ export class Connection {
     if (!this.#lost) this.#release()
   }
 
-  #receive(chunk: Buffer): void {
+  #receive(memory: Buffer, length: number): void {
     if (this.#lost) return
     this.#owner.onReceived()
     try {
-      this.#frames.push(chunk)
+      this.#frames.push(memory, length)
     } catch (error) {
       if (!isZooKeeperError(error)) throw error
       this.break(error)

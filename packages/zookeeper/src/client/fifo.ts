@@ -1,48 +1,62 @@
-/** A queue whose ends cost the same however long it is. */
+const SMALL = 16
+
+/** A queue whose ends cost the same however long it is: a ring that grows. */
 export class Fifo<T> {
-  #items: (T | undefined)[] = []
+  #ring = emptyRing<T>(SMALL)
   #head = 0
+  #length = 0
 
   get length(): number {
-    return this.#items.length - this.#head
+    return this.#length
   }
 
   push(item: T): void {
-    this.#items.push(item)
+    if (this.#length === this.#ring.length) this.#restart([...this])
+    this.#ring[(this.#head + this.#length++) & (this.#ring.length - 1)] = item
   }
 
   peek(): T | undefined {
-    return this.#items[this.#head]
+    return this.#ring[this.#head]
   }
 
   shift(): T | undefined {
-    if (this.#head === this.#items.length) return undefined
-    const item = this.#items[this.#head]
-    this.#items[this.#head++] = undefined
-    if (this.#head === this.#items.length) {
-      this.#items.length = this.#head = 0
-    } else if (this.#head >= 1024 && this.#head * 2 >= this.#items.length) {
-      this.#items = this.#items.slice(this.#head)
-      this.#head = 0
-    }
+    if (this.#length === 0) return undefined
+    const item = this.#ring[this.#head]
+    this.#ring[this.#head] = undefined
+    this.#head = (this.#head + 1) & (this.#ring.length - 1)
+    this.#length--
     return item
   }
 
   /** Drops those that are not to stay. */
   filter(stays: (item: T) => boolean): void {
-    this.#items = [...this].filter(stays)
-    this.#head = 0
+    this.#restart([...this].filter(stays))
   }
 
   /** Empties the queue. */
   drain(): T[] {
     const items = [...this]
-    this.#items = []
-    this.#head = 0
+    this.#restart([])
     return items
   }
 
   *[Symbol.iterator](): Generator<T> {
-    for (let i = this.#head; i < this.#items.length; i++) yield this.#items[i] as T
+    for (let i = 0; i < this.#length; i++) {
+      yield this.#ring[(this.#head + i) & (this.#ring.length - 1)] as T
+    }
+  }
+
+  /** Holds these, and has room for one more at least. */
+  #restart(items: readonly T[]): void {
+    // The size is a power of two.
+    let size = SMALL
+    while (size <= items.length) size *= 2
+    this.#ring = emptyRing(size)
+    items.forEach((item, i) => (this.#ring[i] = item))
+    this.#head = 0
+    this.#length = items.length
   }
 }
+
+const emptyRing = <T>(size: number): (T | undefined)[] =>
+  new Array<T | undefined>(size).fill(undefined)

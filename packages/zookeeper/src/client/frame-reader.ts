@@ -11,6 +11,9 @@ export class FrameReader {
   readonly #maxFrame: number
   readonly #onFrame: (frame: JuteReader) => void
   #stopped = false
+  /** What was pushed last: a socket gives the same memory again and again. */
+  #chunk: Buffer = NOTHING
+  #view: DataView = viewOf(NOTHING)
   /** The beginning of a frame, with its length. */
   #partial = NOTHING
   #have = 0
@@ -27,29 +30,37 @@ export class FrameReader {
     this.#partial = NOTHING
   }
 
-  /** @throws ZooKeeperError `PROTOCOL_ERROR` */
-  push(chunk: Buffer): void {
-    let at = this.#have === 0 ? 0 : this.#complete(chunk)
-    const view = viewOf(chunk)
-    while (!this.#stopped && chunk.length - at >= 4) {
+  /**
+   * Takes the first `length` bytes of the chunk, whose memory may be used again afterwards.
+   *
+   * @throws ZooKeeperError `PROTOCOL_ERROR`
+   */
+  push(chunk: Buffer, length: number = chunk.length): void {
+    if (chunk !== this.#chunk) {
+      this.#chunk = chunk
+      this.#view = viewOf(chunk)
+    }
+    const view = this.#view
+    let at = this.#have === 0 ? 0 : this.#complete(chunk, length)
+    while (!this.#stopped && length - at >= 4) {
       const end = at + 4 + this.#checked(view.getInt32(at))
-      if (end > chunk.length) break
+      if (end > length) break
       this.#onFrame(new JuteReader(chunk, view, at + 4, end))
       at = end
     }
-    if (!this.#stopped && at < chunk.length) this.#keep(chunk, at, chunk.length)
+    if (!this.#stopped && at < length) this.#keep(chunk, at, length)
   }
 
   /** Completes the frame that was begun, and says where the chunk goes on. */
-  #complete(chunk: Buffer): number {
+  #complete(chunk: Buffer, length: number): number {
     let at = 0
     if (this.#have < 4) {
-      at = Math.min(4 - this.#have, chunk.length)
+      at = Math.min(4 - this.#have, length)
       this.#keep(chunk, 0, at)
       if (this.#have < 4) return at
     }
     const size = 4 + this.#checked(this.#partial.readInt32BE(0))
-    const end = Math.min(at + size - this.#have, chunk.length)
+    const end = Math.min(at + size - this.#have, length)
     this.#keep(chunk, at, end, size)
     if (this.#have === size) {
       const frame = this.#partial

@@ -54,12 +54,13 @@ export class JuteReader {
     return this.#bytes.toString('utf8', at, at + length)
   }
 
-  /** A copy of its own. */
+  /** A copy. */
   buffer(): Uint8Array | null {
     const length = this.#length(1)
     if (length < 0) return null
     const at = this.#take(length)
-    const copy = new Uint8Array(length)
+    // From Node's pool, as memory of its own would cost more than all the rest of a small value.
+    const copy = Buffer.allocUnsafe(length)
     this.#bytes.copy(copy, 0, at, at + length)
     return copy
   }

@@ -20,7 +20,7 @@ function writeHeader(writer: JuteWriter, opcode: number, done = false): void {
 }
 
 /** Reads what is before a result, and says of which type that is: an error, or one of those expected. */
-function readHeader(reader: JuteReader, ...expected: readonly number[]): number {
+function readHeader(reader: JuteReader, expected: readonly number[]): number {
   const type = reader.int()
   const done = reader.bool()
   reader.int()
@@ -99,7 +99,7 @@ export const multi: Operation<Writes, MultiResult[]> = {
     const results: MultiResult[] = []
     const errors: number[] = []
     for (const write of writes) {
-      const type = readHeader(reader, ...RESULTS[write.type])
+      const type = readHeader(reader, RESULTS[write.type])
       if (type === ERROR) errors.push(reader.int())
       else results.push(readResult(reader, type, write, paths, zxid))
     }
@@ -133,6 +133,11 @@ function failure(writes: readonly MultiOperation[], errors: readonly number[]): 
 // GetChildrenRequest, whose answer has no stat.
 const GET_CHILDREN = 8
 
+const READ_RESULTS: Readonly<Record<Read['type'], readonly number[]>> = {
+  get: [get.opcode],
+  children: [GET_CHILDREN],
+}
+
 interface Reads extends Target {
   readonly reads: readonly Read[]
 }
@@ -156,7 +161,7 @@ export const multiRead: Operation<Reads, ReadResult[]> = {
 }
 
 function readRead(reader: JuteReader, { type, path }: Read): ReadResult {
-  if (readHeader(reader, type === 'get' ? get.opcode : GET_CHILDREN) === ERROR) {
+  if (readHeader(reader, READ_RESULTS[type]) === ERROR) {
     const error = reader.int()
     if (error === NO_NODE) return null
     const code = codeOf(error)

@@ -3,6 +3,7 @@ import type { Runtime } from './runtime.ts'
 
 // How many bytes may wait in the process for a slow connection before requests are held back.
 const ENOUGH = 1 << 18
+const READY = Promise.resolve()
 
 /** Where what is sent goes to. */
 export interface Wire {
@@ -60,13 +61,20 @@ export class Outbox {
     this.writer.take()
   }
 
-  /** To be called after each frame. Says when this turn's sending began, which is not later than when the frame is sent. */
-  written(): number {
+  /**
+   * To be called after each frame. Says when this turn's sending began, which is not later than when the frame is
+   * sent.
+   *
+   * @param isFirst - whether nothing is on its way
+   */
+  written(isFirst: boolean): number {
     if (!this.#isFlushing) {
       this.#isFlushing = true
       this.#sendingAt = this.#runtime.now()
       this.#listener?.sent(this.#sendingAt)
-      process.nextTick(this.#flush)
+      // With nothing on its way there is nobody to wait for but who asks in the same breath, and a tick costs more than that.
+      if (isFirst) void READY.then(this.#flush)
+      else process.nextTick(this.#flush)
     }
     return this.#sendingAt
   }

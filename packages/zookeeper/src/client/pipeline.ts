@@ -72,18 +72,22 @@ export class Pipeline {
     return this.#outbox.flushes
   }
 
-  submit<Q extends Target, A>(operation: Operation<Q, A>, target: Q, call?: Call): Promise<A> {
-    return this.#promise(operation, target, call, (request) => {
-      if (this.#refusal === undefined) this.#accept(request)
-      else request.refuse(this.#refusal.code, this.#refusal.message)
-    })
+  submit<Q extends Target, A>(
+    operation: Operation<Q, A>,
+    target: Q,
+    call: Call = NO_CALL,
+  ): Promise<A> {
+    const request = new Request(operation, target, call)
+    if (this.#refusal === undefined) this.#accept(request)
+    else request.refuse(this.#refusal.code, this.#refusal.message)
+    return request.answer as Promise<A>
   }
 
   /** Makes the last request of all, after {@link refuse}. */
   submitLast(operation: Operation<Target, void>): Promise<void> {
-    return this.#promise(operation, {}, undefined, (request) => {
-      this.#accept(request)
-    })
+    const request = new Request(operation, {}, NO_CALL)
+    this.#accept(request)
+    return request.answer as Promise<void>
   }
 
   /** A session was granted on this connection, for which it was asked at `askedAt`: control packets can be sent. */
@@ -112,7 +116,7 @@ export class Pipeline {
     writer.int(opcode)
     encode(writer)
     writer.endFrame()
-    this.#controls.sent(xid, this.#outbox.written(), onAnswer)
+    this.#controls.sent(xid, this.#outbox.written(false), onAnswer)
   }
 
   /** The connection is gone, and what was in flight with it; or could not be made. */
@@ -179,18 +183,6 @@ export class Pipeline {
     this.#inFlight.shift()
     this.#answered(request.sentAt)
     if (this.#waiting.length > 0) this.pump()
-  }
-
-  #promise<Q extends Target, A>(
-    operation: Operation<Q, A>,
-    target: Q,
-    call: Call = NO_CALL,
-    submit: (request: Request) => void,
-  ): Promise<A> {
-    const untyped = operation as unknown as Operation<Target, unknown>
-    return new Promise<unknown>((resolve, reject) => {
-      submit(new Request(untyped, target, call, resolve, reject))
-    }) as Promise<A>
   }
 
   #answered(sentAt: number): void {
@@ -277,7 +269,7 @@ export class Pipeline {
 
   #sent(request: Request): void {
     request.frame = undefined
-    request.sentAt = this.#outbox.written()
+    request.sentAt = this.#outbox.written(this.#inFlight.length === 0)
     this.#inFlight.push(request)
     request.call.markSent?.()
   }

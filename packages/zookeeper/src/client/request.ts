@@ -18,22 +18,19 @@ export class Request {
   frame: Buffer | undefined
   /** The watch that it asks for. */
   arming: Arming | undefined
-  readonly #resolve: (answer: unknown) => void
-  readonly #reject: (error: unknown) => void
+  readonly answer: Promise<unknown>
+  #resolve!: (answer: unknown) => void
+  #reject!: (error: unknown) => void
   #onAbort: (() => void) | undefined
 
-  constructor(
-    operation: Operation<Target, unknown>,
-    target: Target,
-    call: Call,
-    resolve: (answer: unknown) => void,
-    reject: (error: unknown) => void,
-  ) {
+  constructor(operation: Operation<Target, unknown>, target: Target, call: Call) {
     this.operation = operation
     this.target = target
     this.call = call
-    this.#resolve = resolve
-    this.#reject = reject
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
     if (call.signal !== undefined) this.#listenTo(call.signal)
   }
 
