@@ -1,4 +1,6 @@
+import { systemRuntime } from '@libkv/core'
 import { zookeeper } from '@libkv/zookeeper'
+import { ZooKeeperClient } from '../../packages/zookeeper/src/client/index.ts'
 import type { Bench, Row } from './rows.ts'
 import { openNative, openPure } from './zookeeper-peers.ts'
 import type { Peer } from './zookeeper-peers.ts'
@@ -48,9 +50,15 @@ async function benchBeside(peer: Peer, endpoint: string): Promise<Bench> {
       },
     }
   }
+  const client = new ZooKeeperClient({ servers: [endpoint], runtime: systemRuntime })
   let created = 0
   const newName = (): string => `new/${String(++created)}`
-  await kv.put(newName(), '')
+  const newPath = (): string => `/${namespace}/${newName()}`
+  const tidy = async (): Promise<void> => {
+    await kv.deleteTree('new', { timeout: 120_000 })
+    await kv.put(newName(), '')
+  }
+  await tidy()
   const { syncAndGet } = peer
   return {
     backend: 'zookeeper',
@@ -73,13 +81,17 @@ async function benchBeside(peer: Peer, endpoint: string): Promise<Bench> {
         theirs: (i) => peer.set(path(i), VALUE),
       },
       {
+        // A transaction of two writes, the second of which lets a compare-and-set see that the key is another one than before.
         name: 'create',
         ours: () => kv.atomicPut(newName(), VALUE, null),
-        theirs: () => peer.create(`/${namespace}/${newName()}`, VALUE),
-        tidy: async () => {
-          await kv.deleteTree('new', { timeout: 120_000 })
-          await kv.put(newName(), '')
-        },
+        theirs: () => peer.create(newPath(), VALUE),
+        tidy,
+      },
+      {
+        name: 'bare create',
+        ours: () => client.create(newPath(), VALUE),
+        theirs: () => peer.create(newPath(), VALUE),
+        tidy,
       },
       listing(1_000),
       listing(10_000),
@@ -113,6 +125,7 @@ async function benchBeside(peer: Peer, endpoint: string): Promise<Bench> {
     async close() {
       await kv.deleteTree('', { timeout: 120_000 })
       await kv.close()
+      await client.close()
       await peer.close()
     },
   }
