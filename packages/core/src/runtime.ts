@@ -32,19 +32,27 @@ export const systemRuntime: Runtime = {
 }
 
 class SystemTimer implements Timer {
-  #timeout: NodeJS.Timeout
+  readonly #callback: () => void
+  readonly #keepAlive: boolean
+  #timeout!: NodeJS.Timeout
 
   constructor(callback: () => void, ms: number, keepAlive: boolean) {
-    this.#timeout =
-      ms <= LONGEST_DELAY
-        ? setTimeout(callback, ms)
-        : setTimeout(() => {
-            this.#timeout = new SystemTimer(callback, ms - LONGEST_DELAY, keepAlive).#timeout
-          }, LONGEST_DELAY)
-    if (!keepAlive) this.#timeout.unref()
+    this.#callback = callback
+    this.#keepAlive = keepAlive
+    this.#wait(ms)
   }
 
   cancel(): void {
     clearTimeout(this.#timeout)
+  }
+
+  #wait(ms: number): void {
+    this.#timeout =
+      ms <= LONGEST_DELAY
+        ? setTimeout(this.#callback, ms)
+        : setTimeout(() => {
+            this.#wait(ms - LONGEST_DELAY)
+          }, LONGEST_DELAY)
+    if (!this.#keepAlive) this.#timeout.unref()
   }
 }
