@@ -1,31 +1,23 @@
 import { LibkvError, backoff } from '@libkv/core'
 import type { Call, Check, CommitOutcome, Write } from '@libkv/core'
-import { CommitPlan, descendantsRefused, loneCreation, revisionOf } from './commit-plan.ts'
 import type { Subject } from './commit-plan.ts'
 import { subjectsOf, survey } from './commit-survey.ts'
 import { recordBirth } from './record-birth.ts'
 import { mayDiffer } from './zookeeper-births.ts'
 import { isZooKeeperError } from './client/index.ts'
-import type {
-  MultiOperation,
-  MultiResult,
-  NodeData,
-  Stat,
-  ZooKeeperClient,
-} from './client/index.ts'
+import type { NodeData, Stat } from './client/index.ts'
 import type { Housekeeping } from './housekeeping.ts'
 import type { KnownDirectories } from './known-directories.ts'
 import { pause } from './pause.ts'
 import { PositionedCall, ReadingCall } from './zookeeper-calls.ts'
 import { entryOf, isKey, readBoth } from './zookeeper-connection.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'
-import { errorOf, isConflict } from './zookeeper-errors.ts'
-import { createGuards, isGuard } from './zookeeper-guards.ts'
+import { errorOf } from './zookeeper-errors.ts'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
-import { keyOfPath, parentOf, pathOf } from './zookeeper-paths.ts'
+import { parentOf, pathOf } from './zookeeper-paths.ts'
+import { ZooKeeperTransactions } from './zookeeper-transactions.ts'
 
 type Put = Write & { readonly type: 'put' }
-type Committed = CommitOutcome & { readonly committed: true }
 
 /** The write, if it is the only one and makes a permanent key, whatever has to be checked of that key. */
 function lonePut(checks: readonly Check[], writes: readonly Write[]): Put | undefined {
@@ -43,6 +35,7 @@ export class ZooKeeperCommits {
   readonly #options: ResolvedZooKeeperOptions
   readonly #directories: KnownDirectories
   readonly #housekeeping: Housekeeping
+  readonly #transactions: ZooKeeperTransactions
 
   constructor(
     options: ResolvedZooKeeperOptions,
@@ -52,6 +45,7 @@ export class ZooKeeperCommits {
     this.#options = options
     this.#directories = directories
     this.#housekeeping = housekeeping
+    this.#transactions = new ZooKeeperTransactions(options, directories, housekeeping)
   }
 
   /** Carries out writes, in the session of that connection, if the checks hold. */
@@ -97,7 +91,13 @@ export class ZooKeeperCommits {
   ): Promise<CommitOutcome> {
     const subjects = subjectsOf(checks, writes)
     if (this.#isCreation(subjects)) {
-      const created = await this.#carryOut(connection, writes, subjects, new Map(), call)
+      const created = await this.#transactions.carryOut(
+        connection,
+        writes,
+        subjects,
+        new Map(),
+        call,
+      )
       if (created !== undefined) return created
     }
     return this.#transact(connection, checks, writes, call)
@@ -124,7 +124,13 @@ export class ZooKeeperCommits {
         isCertain = true
         continue
       }
-      const committed = await this.#carryOut(connection, writes, subjects, guards, call)
+      const committed = await this.#transactions.carryOut(
+        connection,
+        writes,
+        subjects,
+        guards,
+        call,
+      )
       if (committed !== undefined) return committed
     }
   }
@@ -138,12 +144,8 @@ export class ZooKeeperCommits {
     call: Call,
   ): Promise<CommitOutcome> {
     try {
-      const { client } = connection
-      const operations = loneCreation(path, write.value, this.#options.acl)
-      const results = await this.#multi(client, operations, [path], isNoCondition, call)
-      const revision = results && revisionOf(results)
+      const revision = await this.#transactions.create(connection.client, path, write.value, call)
       if (revision === undefined) return await this.#transact(connection, checks, [write], call)
-      this.#directories.sawNode(path)
       return { committed: true, revision, results: [{ existed: false, createRevision: revision }] }
     } catch (error) {
       throw errorOf(error)
@@ -193,7 +195,13 @@ export class ZooKeeperCommits {
   ): Promise<CommitOutcome> {
     const [subject] = subjectsOf([], [write]) as [Subject]
     subject.missing = missing
-    const created = await this.#carryOut(connection, [write], [subject], new Map(), call)
+    const created = await this.#transactions.carryOut(
+      connection,
+      [write],
+      [subject],
+      new Map(),
+      call,
+    )
     return created ?? (await this.#transact(connection, [], [write], call))
   }
 
@@ -262,7 +270,13 @@ export class ZooKeeperCommits {
   ): Promise<CommitOutcome> {
     if (isKey(node)) {
       Object.assign(subject, { stat: node.stat, isKey: true, record })
-      const committed = await this.#carryOut(connection, [write], [subject], new Map(), call)
+      const committed = await this.#transactions.carryOut(
+        connection,
+        [write],
+        [subject],
+        new Map(),
+        call,
+      )
       if (committed !== undefined) return committed
     } else if (node !== null) {
       return deleted(false, node.stat.mzxid)
@@ -294,68 +308,6 @@ export class ZooKeeperCommits {
     return undefined
   }
 
-  /** One transaction; undefined if somebody else was in between, and it is to be tried again. */
-  async #carryOut(
-    { client }: ZooKeeperConnection,
-    writes: readonly Write[],
-    subjects: readonly Subject[],
-    guards: ReadonlyMap<string, number>,
-    call: Call,
-  ): Promise<Committed | undefined> {
-    const { acl } = this.#options
-    const plan = new CommitPlan(subjects, { acl, guards, sessionId: client.sessionId })
-    const { operations } = plan
-    if (plan.lacksGuard) {
-      await createGuards(client, acl, new ReadingCall(call))
-      return undefined
-    }
-    const writing = new PositionedCall(call)
-    const paths = subjects.map(({ path }) => path)
-    const isCondition = (index: number): boolean => plan.isCondition(index)
-    const results = await this.#multi(client, operations, paths, isCondition, writing)
-    if (results === undefined) return undefined
-    const revision = revisionOf(results) ?? writing.zxid
-    for (const subject of subjects) this.#wasWritten(subject)
-    return { committed: true, revision, results: plan.results(writes, revision) }
-  }
-
-  /** Sends a transaction about those nodes; undefined if somebody else was in between. */
-  async #multi(
-    client: ZooKeeperClient,
-    operations: readonly MultiOperation[],
-    paths: readonly string[],
-    isCondition: (index: number) => boolean,
-    call: Call,
-  ): Promise<MultiResult[] | undefined> {
-    try {
-      return await client.multi(operations, call)
-    } catch (error) {
-      const failed = isZooKeeperError(error) ? (error.failedIndex ?? -1) : -1
-      const operation = operations[failed]
-      for (const path of paths) this.#directories.forgetAbove(path)
-      if (isZooKeeperError(error, 'NO_CHILDREN_FOR_EPHEMERALS') && operation !== undefined) {
-        // That nothing is below an ephemeral node is as certain as if it had been tried.
-        if (isCondition(failed)) return undefined
-        throw descendantsRefused(keyOfPath(parentOf(operation.path)) ?? '')
-      }
-      if (!isConflict(error)) throw error
-      if (isZooKeeperError(error, 'NO_NODE') && operation?.type === 'create') {
-        // Whatever is missing elsewhere is made.
-        if (parentOf(operation.path) === '/') throw chrootMissing(this.#options.chroot)
-      }
-      if (operation !== undefined && isGuard(operation.path)) {
-        const { acl } = this.#options
-        await createGuards(client, acl, new ReadingCall(call))
-      }
-      return undefined
-    }
-  }
-
-  #wasWritten({ path, write, isKey: existed, record }: Subject): void {
-    if (write?.type === 'put') this.#directories.sawNode(path)
-    else if (write !== undefined && existed) this.#housekeeping.removed(path, record !== null)
-  }
-
   /** Whether it is to create one key, which is no directory that is known, in one that is. */
   #isCreation(subjects: readonly Subject[]): boolean {
     const [{ checks, write, path } = { checks: [], write: undefined, path: '' }] = subjects
@@ -382,9 +334,6 @@ export class ZooKeeperCommits {
   }
 }
 
-const chrootMissing = (chroot: string): LibkvError =>
-  new LibkvError('INVALID_OPTION', `the chroot ${chroot} does not exist`, { backend: 'zookeeper' })
-
 /** Whether the key has been written since it was as expected, which is true however old the read is. */
 function isLater(refusal: CommitOutcome, checks: readonly Check[]): boolean {
   if (refusal.committed) return false
@@ -392,8 +341,6 @@ function isLater(refusal: CommitOutcome, checks: readonly Check[]): boolean {
   const current = refusal.current?.revision
   return expected !== undefined && current !== undefined && current > expected
 }
-
-const isNoCondition = (): boolean => false
 
 const wasPut = (revision: bigint, createRevision: bigint): CommitOutcome => ({
   committed: true,
