@@ -28,15 +28,17 @@ export class PreparedCommit {
   readonly #context: CommitContext
   /** For each operation, the index of its write. */
   readonly #places: (number | undefined)[] = []
+  #lastName = ''
+  #lastKey = ''
 
   constructor(context: CommitContext) {
     this.#context = context
   }
 
   add(operation: Operation): void {
-    const { backend, keyspace } = this.#context
+    const { backend } = this.#context
     const name = canonicalKey(operation.key, backend)
-    const key = keyspace.full(name)
+    const key = this.#full(name)
     switch (operation.type) {
       case 'check': {
         this.checks.push({ key, expected: this.#expectation(name, operation.pair) })
@@ -86,6 +88,15 @@ export class PreparedCommit {
     if (current === null) return new LibkvError('KEY_NOT_FOUND', 'the key is gone', details)
     const message = `the key is not at revision ${String(expected.revision)} any more`
     return new LibkvError('KEY_MODIFIED', message, details)
+  }
+
+  /** The key as the driver knows it: the same string for the same key, if it comes twice in a row. */
+  #full(name: string): string {
+    if (name !== this.#lastName) {
+      this.#lastName = name
+      this.#lastKey = this.#context.keyspace.full(name)
+    }
+    return this.#lastKey
   }
 
   #write(write: Write): void {

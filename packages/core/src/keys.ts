@@ -28,7 +28,11 @@ export function canonicalDirectory(directory: string, backend?: string): string 
   return directory === '' || directory === '/' ? '' : canonicalKey(directory, backend)
 }
 
+/** The last one that was made. A call looks at its key more than once, and it takes longer to check than to compare. */
+let lastCanonical = ''
+
 function canonicalPath(key: string, backend: string | undefined): string {
+  if (key === lastCanonical) return key
   if (typeof key !== 'string') throw new TypeError(`a key is a string, not ${typeof key}`)
   const start = key.startsWith('/') ? 1 : 0
   const end = key.length > start && key.endsWith('/') ? key.length - 1 : key.length
@@ -42,6 +46,7 @@ function canonicalPath(key: string, backend: string | undefined): string {
   if (path === RESERVED_SEGMENT || path.startsWith(`${RESERVED_SEGMENT}/`)) {
     throw invalid(key, `begins with the reserved segment '${RESERVED_SEGMENT}'`, backend)
   }
+  lastCanonical = path
   return path
 }
 

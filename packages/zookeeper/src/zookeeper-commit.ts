@@ -1,5 +1,6 @@
 import { LibkvError, backoff } from '@libkv/core'
 import type { Call, Check, CommitOutcome, Write } from '@libkv/core'
+import { revisionOf } from './commit-plan.ts'
 import type { Subject } from './commit-plan.ts'
 import { subjectsOf, survey } from './commit-survey.ts'
 import { recordBirth } from './record-birth.ts'
@@ -144,8 +145,11 @@ export class ZooKeeperCommits {
     call: Call,
   ): Promise<CommitOutcome> {
     try {
-      const revision = await this.#transactions.create(connection.client, path, write.value, call)
+      const { client } = connection
+      const results = await this.#transactions.create(client, path, write.value, call)
+      const revision = results && revisionOf(results)
       if (revision === undefined) return await this.#transact(connection, checks, [write], call)
+      this.#directories.sawNode(path)
       return { committed: true, revision, results: [{ existed: false, createRevision: revision }] }
     } catch (error) {
       throw errorOf(error)

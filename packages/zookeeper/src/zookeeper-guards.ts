@@ -10,25 +10,26 @@ import { GUARDS, parentOf } from './zookeeper-paths.ts'
 // transaction, and whoever writes on the condition of what was read before makes the guard's version a condition, too. The
 // guards are few, and each stands for many nodes: what they tell in error is only that the node should be read again.
 
-const COUNT = 256
+const NAMES = Array.from(
+  { length: 256 },
+  (_, index) => `${GUARDS}/${index.toString(16).padStart(2, '0')}`,
+)
 
 /** The guard of a node. */
 export function guardOf(path: string): string {
   // FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/)
   let hash = 0x811c9dc5
   for (let i = 0; i < path.length; i++) hash = Math.imul(hash ^ path.charCodeAt(i), 0x01000193)
-  return nameOf((hash >>> 0) % COUNT)
+  return NAMES[hash & 255] as string
 }
-
-const nameOf = (index: number): string => `${GUARDS}/${index.toString(16).padStart(2, '0')}`
 
 export const isGuard = (path: string): boolean => path.startsWith(`${GUARDS}/`)
 
 /** Makes the guards, where nobody has yet. */
 export async function createGuards(client: ZooKeeperClient, acl: Acl, call: Call): Promise<void> {
   const shared = { acl: sharedAcl(acl) }
-  const guards = Array.from({ length: COUNT }, (_, index): MultiOperation => {
-    return { type: 'create', path: nameOf(index), data: null, ...shared }
+  const guards = NAMES.map((path): MultiOperation => {
+    return { type: 'create', path, data: null, ...shared }
   })
   const requests = [parentOf(GUARDS), GUARDS].map((path) => client.create(path, null, shared, call))
   const results = await Promise.allSettled([...requests, client.multi(guards, call)])

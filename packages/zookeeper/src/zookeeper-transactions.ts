@@ -56,21 +56,15 @@ export class ZooKeeperTransactions {
     return { committed: true, revision, results: plan.results(writes, revision) }
   }
 
-  /**
-   * Creates a permanent key in a directory that is there, and says at which revision; undefined if somebody else was in
-   * between.
-   */
-  async create(
+  /** Creates a permanent key in a directory that is there; undefined if somebody else was in between. */
+  create(
     client: ZooKeeperClient,
     path: string,
     value: Uint8Array,
     call: Call,
-  ): Promise<bigint | undefined> {
+  ): Promise<MultiResult[] | undefined> {
     const operations = loneCreation(path, value, this.#options.acl)
-    const results = await this.#multi(client, operations, [path], isNoCondition, call)
-    if (results === undefined) return undefined
-    this.#directories.sawNode(path)
-    return revisionOf(results)
+    return this.#multi(client, operations, [path], isNoCondition, call)
   }
 
   /** Sends a transaction about those nodes; undefined if somebody else was in between. */
