@@ -8,6 +8,9 @@ export interface Peer {
   readonly syncAndGet: ((path: string) => Promise<unknown>) | undefined
   set(path: string, value: Buffer): Promise<unknown>
   create(path: string, value: Buffer): Promise<unknown>
+  /** A transaction that creates a node and writes to another; undefined if the client has no transactions. */
+  readonly createAndSet:
+    ((path: string, value: Buffer, other: string) => Promise<unknown>) | undefined
   children(path: string): Promise<readonly string[]>
   /** Resolves when the watch is set; `changed` resolves with the first change after that. */
   watch(path: string): Promise<{ readonly changed: Promise<unknown> }>
@@ -55,6 +58,7 @@ export async function openNative(endpoint: string): Promise<Peer> {
       ask((callback) => {
         client.a_create(path, value, 0, callback)
       }),
+    createAndSet: undefined,
     children: async (path) =>
       (await ask((callback) => {
         client.a_get_children(path, false, callback)
@@ -109,6 +113,10 @@ export async function openPure(endpoint: string): Promise<Peer> {
       ask((callback) => {
         client.create(path, value, 0, callback)
       }),
+    createAndSet: (path, value, other) =>
+      ask((callback) => {
+        client.transaction().create(path, value, 0).setData(other, Buffer.alloc(0), -1).commit(callback)
+      }),
     children: async (path) =>
       (await ask((callback) => {
         client.getChildren(path, callback)
@@ -150,7 +158,14 @@ interface Pure {
   connect(): void
   close(): void
   create(path: string, data: Buffer, mode: number, callback: Callback): void
+  transaction(): PureTransaction
   setData(path: string, data: Buffer, version: number, callback: Callback): void
   getData(path: string, watcherOrCallback: Callback, callback?: Callback): void
   getChildren(path: string, callback: Callback): void
+}
+
+interface PureTransaction {
+  create(path: string, data: Buffer, mode: number): PureTransaction
+  setData(path: string, data: Buffer, version: number): PureTransaction
+  commit(callback: Callback): void
 }

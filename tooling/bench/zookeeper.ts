@@ -59,7 +59,7 @@ async function benchBeside(peer: Peer, endpoint: string): Promise<Bench> {
     await kv.put(newName(), '')
   }
   await tidy()
-  const { syncAndGet } = peer
+  const { syncAndGet, createAndSet } = peer
   return {
     backend: 'zookeeper',
     peer: peer.name,
@@ -82,9 +82,9 @@ async function benchBeside(peer: Peer, endpoint: string): Promise<Bench> {
       },
       {
         // A transaction of two writes, the second of which lets a compare-and-set see that the key is another one than before.
-        name: 'create',
+        name: createAndSet === undefined ? 'create' : 'create, set',
         ours: () => kv.atomicPut(newName(), VALUE, null),
-        theirs: () => peer.create(newPath(), VALUE),
+        theirs: () => (createAndSet ?? peer.create)(newPath(), VALUE, path(0)),
         tidy,
       },
       {
