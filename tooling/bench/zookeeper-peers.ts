@@ -115,7 +115,11 @@ export async function openPure(endpoint: string): Promise<Peer> {
       }),
     createAndSet: (path, value, other) =>
       ask((callback) => {
-        client.transaction().create(path, value, 0).setData(other, Buffer.alloc(0), -1).commit(callback)
+        client
+          .transaction()
+          .create(path, value, 0)
+          .setData(other, Buffer.alloc(0), -1)
+          .commit(callback)
       }),
     children: async (path) =>
       (await ask((callback) => {
