@@ -111,6 +111,10 @@ export function clusterCases({
       if (isMuteWithoutQuorum) await expect(stale()).rejects.toMatchObject(unanswered)
       else expect(await stale()).toBe('x')
       await Promise.all(others.map((node) => node.start()))
+      await waitFor(async () => (await kv.get('quorum')) !== null, {
+        what: 'the one server',
+        timeout: 20_000,
+      })
       // What is said not to have happened has not.
       if (!(write as LibkvError).ambiguous) expect((await kv.get('quorum'))?.text()).toBe('x')
     }, 60_000)

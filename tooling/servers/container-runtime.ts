@@ -1,20 +1,11 @@
 import { randomBytes } from 'node:crypto'
 
-import type { StartedNetwork } from 'testcontainers'
-
+import { startNetwork } from './container-network.ts'
 import type { Member, Plan } from './recipe.ts'
 import { ServerContainer } from './server-container.ts'
 import { ManagedNode } from './server-node.ts'
 import { fillIn } from './server-set.ts'
 import type { ServerSet, WantedServers } from './server-set.ts'
-import { testcontainers } from './testcontainers.ts'
-import { watchdog } from './watchdog.ts'
-
-async function startNetwork(name: string): Promise<StartedNetwork> {
-  const { Network } = await testcontainers()
-  watchdog.watch('network', name)
-  return await new Network({ nextUuid: () => name }).start()
-}
 
 /**
  * Servers as containers. Each listens on the same ports inside and outside, so that they survive a restart and that recipes need
@@ -46,10 +37,5 @@ export async function createContainers(
     const unit = new ServerContainer(image, name, recipe.launch(member, plan), member, network)
     return new ManagedNode(member, unit, recipe, access)
   })
-  const cleanUp = async (): Promise<void> => {
-    if (!network) return
-    await network.stop()
-    watchdog.unwatch('network', network.getName())
-  }
-  return { nodes, cleanUp }
+  return { nodes, cleanUp: async () => network?.remove() }
 }

@@ -1,5 +1,6 @@
-import type { ContainerRuntimeClient, StartedNetwork, WaitStrategy } from 'testcontainers'
+import type { ContainerRuntimeClient, WaitStrategy } from 'testcontainers'
 
+import type { ContainerNetwork } from './container-network.ts'
 import { logExcerpt } from './log-excerpt.ts'
 import type { Launch, Member } from './recipe.ts'
 import type { ServerUnit } from './server-unit.ts'
@@ -22,7 +23,7 @@ export class ServerContainer implements ServerUnit {
   readonly #name: string
   readonly #launch: Launch
   readonly #member: Member
-  readonly #network: StartedNetwork | undefined
+  readonly #network: ContainerNetwork | undefined
   #container: Container | undefined
   #running = false
   #frozen = false
@@ -32,7 +33,7 @@ export class ServerContainer implements ServerUnit {
     name: string,
     launch: Launch,
     member: Member,
-    network?: StartedNetwork,
+    network?: ContainerNetwork,
   ) {
     this.#image = image
     this.#name = name
@@ -95,8 +96,14 @@ export class ServerContainer implements ServerUnit {
 
   async #create(): Promise<void> {
     const { GenericContainer, getContainerRuntimeClient } = await testcontainers()
+    const endpoint = this.#network && {
+      [this.#network.name]: {
+        IPAMConfig: { IPv4Address: this.#network.address(this.#member.index) },
+      },
+    }
     class LoopbackContainer extends GenericContainer {
       protected override async beforeContainerCreated(): Promise<void> {
+        if (endpoint) this.createOpts.NetworkingConfig = { EndpointsConfig: endpoint }
         for (const bindings of Object.values(
           this.hostConfig.PortBindings as Record<string, object[]>,
         )) {
@@ -120,7 +127,7 @@ export class ServerContainer implements ServerUnit {
         })),
       )
       .withWaitStrategy(noWait)
-    if (this.#network) container.withNetwork(this.#network)
+    if (this.#network) container.withNetworkMode(this.#network.name)
     watchdog.watch('container', this.#name)
     const client = await getContainerRuntimeClient()
     try {
