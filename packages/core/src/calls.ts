@@ -113,7 +113,7 @@ export class Calls {
       }
     }
     const now = runtime.now()
-    const call = new PendingCall<T>(description, timeout, now + timeout, signal, this.#deadlines)
+    const call = new PendingCall<T>(description, { now, timeout, signal }, this.#deadlines)
     call.connectDeadline = Math.min(now + connectionTimeout, call.deadline)
     this.#attempt(call, attempt, 0)
     return call.answer
@@ -227,20 +227,18 @@ class PendingCall<T> implements Call, Mortal {
 
   constructor(
     description: CallDescription<T>,
-    timeout: number,
-    deadline: number,
-    signal: AbortSignal | undefined,
+    { now, timeout, signal }: { now: number; timeout: number; signal: AbortSignal | undefined },
     deadlines: Deadlines<PendingCall<never>>,
   ) {
     this.description = description
     this.timeout = timeout
-    this.deadline = deadline
+    this.deadline = now + timeout
     this.answer = new Promise((resolve, rejectAnswer) => {
       this.#resolve = resolve
       this.#reject = rejectAnswer
     })
     this.#deadlines = deadlines
-    deadlines.add(this as unknown as PendingCall<never>)
+    deadlines.add(this as unknown as PendingCall<never>, now)
     this.#signal = signal
     this.#onAbort = signal && this.#listenTo(signal)
   }

@@ -11,6 +11,9 @@ export interface Mortal {
 /** For so long, in milliseconds, a timer may be pending for nothing, and hold the process. */
 const SLACK = 100
 
+/** A timer that is so late, in milliseconds, will not come: a runtime may leave out those of a process that was frozen. */
+const LOST = 1_000
+
 /**
  * The deadlines of many calls, nearly all of which are settled before. They share one timer, which is left alone when a call
  * is settled: a timer for each would cost a good part of what the call costs.
@@ -36,9 +39,9 @@ export class Deadlines<T extends Mortal> {
     return this.#pending
   }
 
-  add(one: T): void {
+  add(one: T, now: number): void {
     one.place = this.#pending.push(one) - 1
-    if (one.deadline < this.#due) this.#wait(one.deadline)
+    if (one.deadline < this.#due || now > this.#due + LOST) this.#wait(one.deadline, now)
   }
 
   /** It is settled. */
@@ -63,15 +66,12 @@ export class Deadlines<T extends Mortal> {
     this.#due = Infinity
   }
 
-  #wait(deadline: number): void {
-    const now = this.#runtime.now()
-    const due = Math.min(deadline, now + SLACK)
-    if (due >= this.#due) return
+  #wait(deadline: number, now: number): void {
     this.#timer?.cancel()
-    this.#due = due
+    this.#due = Math.min(deadline, now + SLACK)
     this.#timer = this.#runtime.setTimer(() => {
       this.#sweep()
-    }, due - now)
+    }, this.#due - now)
   }
 
   #sweep(): void {
@@ -82,6 +82,6 @@ export class Deadlines<T extends Mortal> {
       if (one.deadline <= now) this.#expire(one)
       else next = Math.min(next, one.deadline)
     }
-    if (next < Infinity) this.#wait(next)
+    if (next < this.#due) this.#wait(next, now)
   }
 }

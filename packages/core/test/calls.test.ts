@@ -294,6 +294,28 @@ describe('a deadline', () => {
     expect(runtime.pendingTimers).toBe(0)
   })
 
+  it('is kept although the timer of earlier ones was lost', async () => {
+    driver.script('read', answers(null), hangs)
+    let isFrozen = false
+    const unlessFrozen = new Proxy(runtime, {
+      get: (target, name) => {
+        if (name !== 'setTimer') return Reflect.get(target, name).bind(target)
+        return (callback: () => void, ms: number) =>
+          target.setTimer(() => {
+            if (!isFrozen) callback()
+          }, ms)
+      },
+    })
+    const kv = open({ runtime: unlessFrozen })
+    await kv.get('a')
+    isFrozen = true
+    await runtime.advance(2_000)
+    isFrozen = false
+    const outcome = new Outcome(kv.get('a', { timeout: 500 }))
+    await runtime.advance(500)
+    expect(outcome.error).toMatchObject({ code: 'TIMEOUT' })
+  })
+
   it('leaves no timer when the store is closed', async () => {
     driver.script('read', answers(null), hangs)
     const kv = open()
