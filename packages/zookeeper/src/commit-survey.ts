@@ -28,9 +28,10 @@ export function subjectsOf(checks: readonly Check[], writes: readonly Write[]): 
   })
 }
 
-/** The pair that the key is expected to be at, if there is such a check. */
+/** The pair that the key is expected to be at; null if there is no such check, or one that contradicts it. */
 function expectedOf({ checks }: Subject): Check['expected'] {
-  return checks.find(({ expected }) => expected !== null)?.expected ?? null
+  if (checks.some(({ expected }) => expected === null)) return null
+  return checks[0]?.expected ?? null
 }
 
 /**

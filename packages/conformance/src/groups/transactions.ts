@@ -134,6 +134,20 @@ export const transactionCases: CaseGroup = group(
       if (error.current !== undefined) samePair(error.current, there)
     })
 
+    it('says which check comes first, also where checks of one key contradict each other', async ({
+      kv,
+      key,
+    }) => {
+      const old = await kv.put(key('a'), '1')
+      await kv.put(key('a'), '2')
+      await kv.put(key('b'), 'v')
+      const checks = [check(key('a'), null), check(key('b'), null), check(key('a'), old)]
+      const first = await refusal(kv.transaction(checks), 'TRANSACTION_FAILED')
+      assert.equal(first.key, key('a'))
+      const others = await refusal(kv.transaction(checks.slice(1)), 'TRANSACTION_FAILED')
+      assert.equal(others.key, key('b'))
+    })
+
     it('says which key should exist but does not', async ({ kv, key }) => {
       const a = await kv.put(key('a'), 'v')
       await kv.delete(key('a'))
