@@ -3,9 +3,11 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -19,6 +21,7 @@ import { ManagedNode } from './server-node.ts'
 import { fillIn } from './server-set.ts'
 import type { ServerSet, WantedServers } from './server-set.ts'
 import type { ServerUnit } from './server-unit.ts'
+import { waitFor } from './wait-for.ts'
 import { watchdog } from './watchdog.ts'
 
 /** A folder for one server: `data`, `conf`, and its log. */
@@ -91,7 +94,10 @@ class ServerProcess implements ServerUnit {
   }
 
   async freeze(): Promise<void> {
-    this.#running().kill('SIGSTOP')
+    const child = this.#running()
+    child.kill('SIGSTOP')
+    // Its threads stop one after another, and until then they answer.
+    await waitFor(() => isStopped(child.pid), { what: 'the server to stand still' })
   }
 
   async resume(): Promise<void> {
@@ -161,4 +167,19 @@ export function createProcesses(
     return new ManagedNode(member, unit, recipe, access)
   })
   return { nodes, cleanUp: async () => {} }
+}
+
+/** Whether all threads of a process are stopped, as far as the system tells. */
+function isStopped(pid: number | undefined): boolean {
+  const tasks = `/proc/${String(pid)}/task`
+  if (!existsSync(tasks)) return true
+  try {
+    return readdirSync(tasks).every((task) => {
+      const state = /^State:\s+(\w)/m.exec(readFileSync(join(tasks, task, 'status'), 'utf8'))?.[1]
+      return state === 'T' || state === 'Z'
+    })
+  } catch {
+    // One of them has just ended.
+    return false
+  }
 }
