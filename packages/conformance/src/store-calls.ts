@@ -1,5 +1,5 @@
 import { check, put, remove } from '@libkv/core'
-import type { CallOptions, KVPair, Store } from '@libkv/core'
+import type { CallOptions, Store, Version } from '@libkv/core'
 import { withoutTransactions } from './group.ts'
 import type { SkipRule } from './group.ts'
 
@@ -11,15 +11,8 @@ export interface StoreCall {
   readonly skip?: SkipRule
 }
 
-/** A pair that no store holds. */
-const nowhere = (key: string): KVPair => ({
-  key,
-  value: new Uint8Array(),
-  revision: 1n,
-  createRevision: 1n,
-  text: () => '',
-  json: <T>() => null as T,
-})
+/** A version that no store holds. */
+const nowhere = (key: string): Version => ({ key, revision: 1n, createRevision: 1n })
 
 const onKeys: readonly StoreCall[] = [
   { name: 'get', takes: 'key', run: (store, key, options) => store.get(key, options) },

@@ -1,4 +1,4 @@
-import type { KVPair, Session, Store, TreeSnapshot } from '@libkv/core'
+import type { KVPair, Session, Store, TreeSnapshot, Ttl } from '@libkv/core'
 
 /** The methods that a broken store has of its own. */
 export type Breakage = (store: Store) => Partial<Store>
@@ -107,7 +107,8 @@ export const ignoresPrevious: Breakage = (store) => ({
 export const comparesValues: Breakage = (store) => ({
   atomicPut: async (key, value, previous, options) => {
     const there = await store.get(key)
-    const isEqual = previous && there && Buffer.compare(previous.value, there.value) === 0
+    const isEqual =
+      previous && there && Buffer.compare((previous as KVPair).value, there.value) === 0
     return store.atomicPut(key, value, isEqual ? there : previous, options)
   },
 })
@@ -147,20 +148,20 @@ export const neverExpires: Breakage = (store) => ({
 
 export const expiresEarly: Breakage = (store) => ({
   put: (key, value, options) => {
-    const ttl = options?.ttl === undefined ? undefined : options.ttl / 2
+    const ttl = options?.ttl === undefined ? undefined : Number(options.ttl) / 2
     return store.put(key, value, { ...options, ttl })
   },
 })
 
 export const expiresLate: Breakage = (store) => ({
   put: (key, value, options) => {
-    const ttl = options?.ttl === undefined ? undefined : options.ttl * 3
+    const ttl = options?.ttl === undefined ? undefined : Number(options.ttl) * 3
     return store.put(key, value, { ...options, ttl })
   },
 })
 
 export const keepsItsTtl: Breakage = (store) => {
-  const ttls = new Map<string, number | undefined>()
+  const ttls = new Map<string, Ttl | undefined>()
   return {
     put: (key, value, options) => {
       const ttl = options?.ttl ?? ttls.get(key)

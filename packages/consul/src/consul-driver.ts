@@ -48,6 +48,7 @@ export function consulCapabilities(minimumTtl: number): Capabilities {
 export class ConsulDriver implements Driver {
   readonly backend = 'consul'
   readonly endpoint: string
+  readonly secrets: readonly string[]
   readonly capabilities: Capabilities
   readonly #options: ResolvedConsulOptions
   readonly #client: ConsulClient
@@ -60,6 +61,7 @@ export class ConsulDriver implements Driver {
   constructor(options: ResolvedConsulOptions) {
     this.#options = options
     this.endpoint = options.addresses.join(',')
+    this.secrets = [options.token, options.tls?.passphrase].filter(isGiven)
     this.capabilities = consulCapabilities(options.minimumTtl)
     this.#client = new ConsulClient(options)
     this.#access = new ConsulAccess(this.#client)
@@ -140,3 +142,5 @@ export class ConsulDriver implements Driver {
 /** Without a mode a leader that was deposed might answer. */
 const modeOf = ({ consistency }: ReadRequest): string =>
   consistency === 'stale' ? 'stale' : 'consistent'
+
+const isGiven = (secret: string | undefined): secret is string => secret !== undefined

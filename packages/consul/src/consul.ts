@@ -1,14 +1,16 @@
-import { openStore } from '@libkv/core'
-import type { Store } from '@libkv/core'
+import { LibkvError, defineServerBackend } from '@libkv/core'
+import type { BackendFactory } from '@libkv/core'
 import { ConsulDriver } from './consul-driver.ts'
-import { resolveConsulOptions } from './consul-options.ts'
+import { consulRules, resolveConsulOptions } from './consul-options.ts'
 import type { ConsulOptions } from './consul-options.ts'
 
 /**
  * Opens a store over Consul's key/value store. It does no I/O.
  *
- * @param addresses - agents, `host:port` or `http(s)://host:port` each; one that answers is enough.
- * @throws LibkvError `INVALID_OPTION`, `INVALID_KEY` for the namespace.
+ * Addresses are agents, `host:port` or `http(s)://host:port` each; one that answers is enough. In a URL the user is the
+ * token: `consul://TOKEN@host:8500`.
+ *
+ * @throws TypeError for arguments of the wrong type. LibkvError `INVALID_OPTION`, `INVALID_KEY` for the namespace.
  *
  * @example
  * await using kv = consul(['https://10.0.0.1:8501', 'https://10.0.0.2:8501'], {
@@ -17,6 +19,21 @@ import type { ConsulOptions } from './consul-options.ts'
  *   namespace: 'app',
  * })
  */
-export function consul(addresses?: readonly string[], options: ConsulOptions = {}): Store {
-  return openStore(new ConsulDriver(resolveConsulOptions(addresses, options)), options)
+export const consul: BackendFactory<ConsulOptions> = defineServerBackend<ConsulOptions>({
+  name: 'consul',
+  port: 8500,
+  takesHttp: true,
+  options: consulRules,
+  readUserinfo,
+  driver: (options, common) => new ConsulDriver(resolveConsulOptions(options, common)),
+})
+
+/** The token is written where other URLs have a user, or where they have a password. */
+function readUserinfo(user: string, password: string | undefined): Partial<ConsulOptions> {
+  if (user !== '' && password !== undefined && password !== '') {
+    const message =
+      'the store URL cannot be read: Consul has no user and password; write the token, as in consul://TOKEN@host'
+    throw new LibkvError('INVALID_OPTION', message, { backend: 'consul' })
+  }
+  return { token: user === '' ? password : user }
 }

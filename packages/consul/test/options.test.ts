@@ -9,8 +9,8 @@ import type { ConsulOptions } from '@libkv/consul'
 const refused: [string, string[], ConsulOptions, RegExp][] = [
   ['no address', [], {}, /no address/],
   ['an address without a host', [':8500'], {}, /not host:port/],
-  ['an address with a path', ['http://a:1/b'], {}, /not host:port/],
-  ['an address with credentials', ['http://user:secret@a:1'], {}, /not host:port/],
+  ['an address with a path', ['http://a:1/b'], {}, /has a path/],
+  ['an address with credentials', ['http://user:secret@a:1'], {}, /has credentials/],
   ['a port that is none', ['a:70000'], {}, /not host:port/],
   ['http and https mixed', ['http://a:1', 'https://b:1'], {}, /mixed/],
   ['tls towards http', ['http://a:1'], { tls: true }, /http:/],
@@ -19,7 +19,7 @@ const refused: [string, string[], ConsulOptions, RegExp][] = [
   ['a minimumTtl of nothing', ['a:1'], { minimumTtl: 0 }, /minimumTtl/],
   ['a minimumTtl over 12 hours', ['a:1'], { minimumTtl: 5e7 }, /minimumTtl/],
   ['a certificate without its key', ['a:1'], { tls: { cert: 'x' } }, /needed together/],
-  ['a file that is not there', ['a:1'], { tls: { caFile: '/does/not/exist' } }, /cannot be used/],
+  ['a file that is not there', ['a:1'], { tls: { caFile: '/does/not/exist' } }, /cannot be read/],
   ['a connectionTimeout that is none', ['a:1'], { connectionTimeout: -1 }, /connectionTimeout/],
   ['a requestTimeout that is none', ['a:1'], { requestTimeout: NaN }, /requestTimeout/],
 ]

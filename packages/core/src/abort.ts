@@ -1,16 +1,74 @@
+import { setMaxListeners } from 'node:events'
 import type { Runtime, Timer } from './runtime.ts'
 
-/** A signal that fires with the first of several, and lets go of them when it is done: unlike `AbortSignal.any`, a long-lived
- * source keeps nothing of it. */
-export class LinkedSignal implements Disposable {
+/** A controller for a signal that is handed out, and that many may listen to. */
+export function sharedController(): AbortController {
+  const controller = new AbortController()
+  try {
+    setMaxListeners(0, controller.signal)
+  } catch {
+    // It is jsdom's, and counts no listeners.
+  }
+  return controller
+}
+
+/** The one listener of a signal, which calls back whoever waits for it. */
+class AbortListener {
+  readonly callbacks = new Set<{ readonly call: () => void }>()
+
+  handleEvent(): void {
+    const callbacks = [...this.callbacks]
+    this.callbacks.clear()
+    for (const { call } of callbacks) call()
+  }
+}
+
+const listeners = new WeakMap<AbortSignal, AbortListener>()
+
+/**
+ * Calls back once when a signal fires; never for one that has fired already. All callbacks of a signal share one listener,
+ * so that any number of calls and watches may use it without Node's warning of a possible leak. It holds nothing of those
+ * that have ended.
+ *
+ * @returns a function that withdraws the callback.
+ */
+export function onAbort(signal: AbortSignal, call: () => void): () => void {
+  let listener = listeners.get(signal)
+  if (listener === undefined) {
+    listener = new AbortListener()
+    listeners.set(signal, listener)
+  }
+  const { callbacks } = listener
+  if (callbacks.size === 0) signal.addEventListener('abort', listener, { once: true })
+  const entry = { call }
+  callbacks.add(entry)
+  return () => {
+    if (callbacks.delete(entry) && callbacks.size === 0) {
+      signal.removeEventListener('abort', listener)
+    }
+  }
+}
+
+/**
+ * A controller whose signal also fires with the first of several signals. Close it when the work is done: unlike
+ * `AbortSignal.any`, it then leaves nothing behind at a long-lived source.
+ */
+export class LinkedSignal {
   readonly #controller = new AbortController()
-  readonly #sources: readonly AbortSignal[]
+  readonly #withdraw: readonly (() => void)[]
 
   constructor(...sources: readonly (AbortSignal | undefined)[]) {
-    this.#sources = sources.filter((source) => source !== undefined)
-    for (const source of this.#sources)
-      source.addEventListener('abort', this.#onAbort, { once: true })
-    this.#onAbort()
+    const signals = sources.filter((source) => source !== undefined)
+    const fired = signals.find(({ aborted }) => aborted)
+    if (fired !== undefined) this.#controller.abort(fired.reason)
+    this.#withdraw =
+      fired === undefined
+        ? signals.map((signal) =>
+            onAbort(signal, () => {
+              this.#controller.abort(signal.reason)
+            }),
+          )
+        : []
   }
 
   get signal(): AbortSignal {
@@ -21,26 +79,22 @@ export class LinkedSignal implements Disposable {
     this.#controller.abort(reason)
   }
 
-  [Symbol.dispose](): void {
-    for (const source of this.#sources) source.removeEventListener('abort', this.#onAbort)
-  }
-
-  readonly #onAbort = (): void => {
-    const fired = this.#sources.find(({ aborted }) => aborted)
-    if (fired !== undefined) this.#controller.abort(fired.reason)
+  /** Lets go of the sources. */
+  close(): void {
+    for (const withdraw of this.#withdraw) withdraw()
   }
 }
 
-/** Waits for a promise until the signal fires; the work behind it goes on. */
+/** Waits for a promise until the signal fires, and rejects with its reason then; the work behind the promise goes on. */
 export function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
+    const abort = (): void => {
       reject(signal.reason as Error)
     }
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) abort()
+    const withdraw = onAbort(signal, abort)
     work.then(resolve, reject).finally(() => {
-      signal.removeEventListener('abort', onAbort)
+      withdraw()
     })
   })
 }

@@ -1,3 +1,4 @@
+import { onAbort } from './abort.ts'
 import { backoff } from './backoff.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Mortal } from './deadlines.ts'
@@ -5,8 +6,11 @@ import { callChannel } from './diagnostics.ts'
 import type { CallMessage } from './diagnostics.ts'
 import type { Call, Driver } from './driver.ts'
 import { LibkvError, isLibkvError } from './errors.ts'
-import { duration } from './options.ts'
+import { shownKey } from './keys.ts'
 import type { ResolvedOptions } from './options.ts'
+import { checkOptions } from './option-rules.ts'
+import type { OptionRule } from './option-rules.ts'
+import { holdsSecret, redact } from './redact.ts'
 import type { CallOptions } from './store.ts'
 
 /** What a call is about, and how it may be repeated. */
@@ -61,6 +65,24 @@ export class Calls {
     }
   }
 
+  /**
+   * Checks what a caller passed as options.
+   *
+   * @throws TypeError, LibkvError `INVALID_OPTION`.
+   */
+  check(
+    options: object | undefined,
+    rules: Readonly<Record<string, OptionRule>>,
+    description: Pick<CallDescription<never>, 'operation' | 'key'>,
+  ): void {
+    if (options === undefined) return
+    try {
+      checkOptions(options, rules)
+    } catch (error) {
+      throw isLibkvError(error) ? this.explain(error, description) : error
+    }
+  }
+
   /** Refuses further calls and rejects those in flight. */
   close(): void {
     this.#closed = true
@@ -79,17 +101,18 @@ export class Calls {
     error: LibkvError,
     { operation, key }: { operation: string; key?: string | undefined },
   ): LibkvError {
-    const { backend, endpoint } = this.#driver
+    const { backend, endpoint, secrets = [] } = this.#driver
     const { code, retryable, ambiguous, current, cause } = error
     const about = error.key ?? key
-    const what = about === undefined ? operation : `${operation} '${shortened(about)}'`
-    return new LibkvError(code, `${what} on ${backend} (${endpoint}): ${error.message}`, {
+    const what = about === undefined ? operation : `${operation} ${shownKey(about)}`
+    const message = redact(error.message, secrets)
+    return new LibkvError(code, `${what} on ${backend} (${endpoint}): ${message}`, {
       backend,
       key: about,
       retryable,
       ambiguous,
       current,
-      cause,
+      cause: holdsSecret(cause, secrets) ? undefined : cause,
     })
   }
 
@@ -104,14 +127,7 @@ export class Calls {
       return reject(this.closedError(description))
     }
     const { runtime, requestTimeout, connectionTimeout } = this.#options
-    let timeout = requestTimeout
-    if (options?.timeout !== undefined) {
-      try {
-        timeout = duration('timeout', options.timeout, this.#driver.backend)
-      } catch (error) {
-        return reject(error)
-      }
-    }
+    const timeout = options?.timeout ?? requestTimeout
     const now = runtime.now()
     const call = new PendingCall<T>(description, { now, timeout, signal }, this.#deadlines)
     call.connectDeadline = Math.min(now + connectionTimeout, call.deadline)
@@ -218,8 +234,7 @@ class PendingCall<T> implements Call, Mortal {
   sent = false
   place = 0
   readonly #deadlines: Deadlines<PendingCall<never>>
-  readonly #signal: AbortSignal | undefined
-  readonly #onAbort: (() => void) | undefined
+  readonly #withdraw: (() => void) | undefined
   #resolve!: (value: T) => void
   #reject!: (error: unknown) => void
   /** Nearly always there is one, so it gets no list. */
@@ -239,8 +254,11 @@ class PendingCall<T> implements Call, Mortal {
     })
     this.#deadlines = deadlines
     deadlines.add(this as unknown as PendingCall<never>, now)
-    this.#signal = signal
-    this.#onAbort = signal && this.#listenTo(signal)
+    this.#withdraw =
+      signal &&
+      onAbort(signal, () => {
+        this.cancel(signal.reason)
+      })
   }
 
   /** A new attempt begins: what was sent before has been answered. */
@@ -277,22 +295,12 @@ class PendingCall<T> implements Call, Mortal {
     for (const callback of [this.#onCancel ?? []].flat()) callback()
   }
 
-  #listenTo(signal: AbortSignal): () => void {
-    const onAbort = (): void => {
-      this.cancel(signal.reason)
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    return onAbort
-  }
-
   #settle(): void {
     this.settled = true
     this.#deadlines.remove(this as unknown as PendingCall<never>)
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#withdraw?.()
   }
 }
-
-const shortened = (key: string): string => (key.length > 80 ? `${key.slice(0, 80)}…` : key)
 
 function reject(reason: unknown): Promise<never> {
   // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with the signal's own reason

@@ -1,6 +1,7 @@
-import { setMaxListeners } from 'node:events'
+import { sharedController } from './abort.ts'
 import { backoff } from './backoff.ts'
 import type { Calls } from './calls.ts'
+import { asyncDispose } from './dispose.ts'
 import { sessionChannel } from './diagnostics.ts'
 import type { SessionMessage } from './diagnostics.ts'
 import type { DriverSession } from './driver.ts'
@@ -27,7 +28,8 @@ export class ClientSession implements Session {
   readonly ttl: number
   readonly driverSession: DriverSession
   readonly #context: SessionContext
-  readonly #controller = new AbortController()
+  // Every lock and key that is bound to the session may listen.
+  readonly #controller = sharedController()
   #deadline: number
   #deadlineTimer: Timer | undefined
   #renewalTimer: Timer | undefined
@@ -41,8 +43,6 @@ export class ClientSession implements Session {
     this.id = driverSession.id
     this.ttl = ttl
     this.#deadline = sentAt + this.#belief
-    // Every lock and key that is bound to the session may listen.
-    setMaxListeners(0, this.#controller.signal)
     context.sessions.add(this)
     this.#publish('opened')
     this.#armDeadline()
@@ -70,7 +70,7 @@ export class ClientSession implements Session {
     return (this.#closing ??= this.#close())
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  [asyncDispose](): Promise<void> {
     return this.close()
   }
 

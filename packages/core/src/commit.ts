@@ -6,16 +6,19 @@ import { Pair } from './key-value-pair.ts'
 import { canonicalKey } from './keys.ts'
 import type { Keyspace } from './keyspace.ts'
 import { MAX_TRANSACTION_OPERATIONS } from './operations.ts'
+import { wrongType } from './option-rules.ts'
 import type { Operation } from './operations.ts'
-import type { Session } from './store.ts'
+import type { Session, Ttl } from './store.ts'
 import { bytesOf } from './values.ts'
+import { checkVersion } from './version.ts'
+import type { Version } from './version.ts'
 
 /** What it takes to check operations. */
 export interface CommitContext {
   readonly operation: string
   readonly backend: string
   readonly keyspace: Keyspace
-  readonly ttl: (ttl: number) => number
+  readonly ttl: (ttl: Ttl) => number
   readonly session: (session: Session) => ClientSession
 }
 
@@ -37,11 +40,14 @@ export class PreparedCommit {
 
   add(operation: Operation): void {
     const { backend } = this.#context
+    if (typeof operation !== 'object' || (operation as unknown) === null) {
+      throw wrongType('an operation', 'what check(), put() or remove() returns', operation)
+    }
     const name = canonicalKey(operation.key, backend)
     const key = this.#full(name)
     switch (operation.type) {
       case 'check': {
-        this.checks.push({ key, expected: this.#expectation(name, operation.pair) })
+        this.checks.push({ key, expected: versionOf(operation.pair, name, backend) })
         this.#places.push(undefined)
         return
       }
@@ -109,7 +115,7 @@ export class PreparedCommit {
   }
 
   #lifetime(operation: {
-    readonly ttl?: number | undefined
+    readonly ttl?: Ttl | undefined
     readonly session?: Session | undefined
   }): {
     ttl?: number
@@ -126,21 +132,13 @@ export class PreparedCommit {
     return { session: own.driverSession }
   }
 
-  #expectation(name: string, pair: KVPair | null): Check['expected'] {
-    if (pair === null) return null
-    const { key, revision, createRevision } = Object(pair) as Partial<KVPair>
-    if (typeof revision !== 'bigint' || typeof createRevision !== 'bigint') {
-      throw new TypeError('a previous pair is one that this library returned, or null')
-    }
-    if (key !== name)
-      throw this.#invalid(`the previous pair is that of key '${String(key)}', not '${name}'`)
-    return { revision, createRevision }
-  }
-
   #invalid(message: string): LibkvError {
     return new LibkvError('INVALID_OPTION', message, { backend: this.#context.backend })
   }
 }
+
+const versionOf = (version: Version | null, name: string, backend: string): Check['expected'] =>
+  version === null ? null : checkVersion(version, name, backend)
 
 /**
  * Checks operations and puts them into the driver's terms.
@@ -148,7 +146,7 @@ export class PreparedCommit {
  * @throws LibkvError `INVALID_KEY`, `INVALID_OPTION`, `VALUE_TOO_LARGE`, `SESSION_EXPIRED`. TypeError.
  */
 export function commitOf(operations: readonly Operation[], context: CommitContext): PreparedCommit {
-  if (!Array.isArray(operations)) throw new TypeError('a transaction takes an array of operations')
+  if (!Array.isArray(operations)) throw wrongType('operations', 'an array', operations)
   if (operations.length === 0 || operations.length > MAX_TRANSACTION_OPERATIONS) {
     throw new LibkvError(
       'INVALID_OPTION',

@@ -13,6 +13,8 @@ export interface Driver {
   /** What messages call the server. Never with credentials. */
   readonly endpoint: string
   readonly capabilities: Capabilities
+  /** Passwords, tokens and the like, which core removes from every message: servers and proxies may repeat them. */
+  readonly secrets?: readonly string[] | undefined
   /** Reads one key. Without `values` the entry's value may be empty. */
   read(key: string, request: ReadRequest, call: Call): Promise<Entry | null>
   /** Reads all keys that start with `prefix`, in UTF-8 byte order; `prefix` is empty or ends in a slash. */

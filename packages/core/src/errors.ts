@@ -50,6 +50,22 @@ export interface ErrorDetails {
   readonly cause?: unknown
 }
 
+/** What {@link LibkvError.toJSON} returns: plain data. */
+export interface LibkvErrorJSON {
+  readonly name: 'LibkvError'
+  readonly code: ErrorCode
+  readonly message: string
+  readonly backend?: string | undefined
+  readonly key?: string | undefined
+  readonly retryable: boolean
+  readonly ambiguous: boolean
+  /** The version of {@link LibkvError.current}, with revisions as decimal strings. */
+  readonly current?:
+    | { readonly key: string; readonly revision: string; readonly createRevision: string }
+    | null
+    | undefined
+}
+
 // A brand and not the prototype chain decides, so that an error of another copy of this package is one too.
 const brand = Symbol.for('@libkv/error')
 
@@ -57,33 +73,81 @@ const brand = Symbol.for('@libkv/error')
 export class LibkvError extends Error {
   override readonly name = 'LibkvError'
   readonly code: ErrorCode
-  /** The backend that spoke, or undefined where none was asked. */
-  readonly backend: string | undefined
-  /** The key it is about, as the caller spells it. */
-  readonly key: string | undefined
+  /** The backend, or undefined where none was asked. */
+  declare readonly backend: string | undefined
+  /** The key that the call was about, as the caller spells it. */
+  declare readonly key: string | undefined
   /** The same call may succeed later without anything else being changed. */
   readonly retryable: boolean
   /** The write may have happened: its answer was lost. Read before you repeat it. */
   readonly ambiguous: boolean
-  /** On a conflict: what the key holds now, `null` when it is absent, undefined where the answer did not tell. */
-  readonly current: KVPair | null | undefined
+  readonly #current: KVPair | null | undefined
 
+  /** @param message - control characters in it are escaped, as in `'\\u0000'`. */
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    super(
+      escapeControls(message),
+      details.cause === undefined ? undefined : { cause: details.cause },
+    )
     this.code = code
-    this.backend = details.backend
-    this.key = details.key
+    // What is not known is not there, so that nobody's log shows `backend: undefined`.
+    if (details.backend !== undefined) this.backend = details.backend
+    if (details.key !== undefined) this.key = details.key
     this.retryable = details.retryable ?? false
     this.ambiguous = details.ambiguous ?? false
-    this.current = details.current
+    this.#current = details.current
     Object.defineProperty(this, brand, { value: true })
   }
 
-  /** For logs: everything but the stack, the cause and the value. */
-  toJSON(): Record<string, unknown> {
-    const { name, code, message, backend, key, retryable, ambiguous, current } = this
-    const state = current && { key: current.key, revision: current.revision.toString() }
-    return { name, code, message, backend, key, retryable, ambiguous, current: state }
+  /**
+   * On a conflict: what the key holds now, `null` when it is absent, undefined where the answer did not tell. Inspection of
+   * the error, such as by `console.log`, does not show it, since values may be secrets.
+   */
+  get current(): KVPair | null | undefined {
+    return this.#current
+  }
+
+  /**
+   * Everything but the stack, the cause and the value in {@link current}: for logs, and for the way to another thread or
+   * process, which {@link LibkvError.fromJSON} ends. (`structuredClone` and `postMessage` drop the code of any error.)
+   */
+  toJSON(): LibkvErrorJSON {
+    const { code, message, backend, key, retryable, ambiguous, current } = this
+    return {
+      name: 'LibkvError',
+      code,
+      message,
+      backend,
+      key,
+      retryable,
+      ambiguous,
+      current: current && {
+        key: current.key,
+        revision: current.revision.toString(),
+        createRevision: current.createRevision.toString(),
+      },
+    }
+  }
+
+  /**
+   * The error that {@link LibkvError.toJSON} was called on, without its `cause`, and with `current` only where that is
+   * `null`: values do not travel.
+   *
+   * @throws TypeError for what `toJSON()` did not make.
+   *
+   * @example
+   * // In a worker: parentPort.postMessage(error.toJSON()). Outside:
+   * worker.on('message', (message) => { throw LibkvError.fromJSON(message) })
+   */
+  static fromJSON(json: LibkvErrorJSON): LibkvError {
+    const { name, code, message, backend, key, retryable, ambiguous, current } = Object(
+      json,
+    ) as Partial<LibkvErrorJSON>
+    if (name !== 'LibkvError' || typeof code !== 'string' || typeof message !== 'string') {
+      throw new TypeError('LibkvError.fromJSON takes what the toJSON() of a LibkvError returned')
+    }
+    const state = current === null ? null : undefined
+    return new LibkvError(code, message, { backend, key, retryable, ambiguous, current: state })
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
@@ -112,5 +176,17 @@ export function isLibkvError<C extends ErrorCode = ErrorCode>(
     error !== null &&
     (error as Record<symbol, unknown>)[brand] === true &&
     (code === undefined || (error as LibkvError).code === code)
+  )
+}
+
+// C0, DEL, C1, and the two separators that are line ends in JavaScript.
+// eslint-disable-next-line no-control-regex -- these are the characters to escape
+const controls = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
+
+/** A text for one line of a log or terminal. */
+export function escapeControls(text: string): string {
+  return text.replace(
+    controls,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }

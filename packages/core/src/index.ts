@@ -1,5 +1,7 @@
-export { newStore, registerBackend } from './new-store.ts'
-export type { BackendFactory } from './new-store.ts'
+export { newStore } from './new-store.ts'
+export type { LookupOptions, OptionsOf } from './new-store.ts'
+export { registerBackend } from './backend-registry.ts'
+export type { BackendFactory, StoreLocation } from './backend.ts'
 export type {
   CallOptions,
   Capabilities,
@@ -14,13 +16,15 @@ export type {
   Store,
   TreeChange,
   TreeSnapshot,
+  Ttl,
   UnlockOptions,
   Value,
   WriteOptions,
 } from './store.ts'
-export type { KVPair } from './key-value-pair.ts'
+export type { KVPair, KVPairJSON } from './key-value-pair.ts'
+export type { Version } from './version.ts'
 export { isLibkvError, LibkvError } from './errors.ts'
-export type { ErrorCode, ErrorDetails } from './errors.ts'
+export type { ErrorCode, ErrorDetails, LibkvErrorJSON } from './errors.ts'
 export { check, MAX_TRANSACTION_OPERATIONS, put, remove } from './operations.ts'
 export type {
   CheckOperation,
@@ -32,6 +36,7 @@ export type {
 export { update } from './update.ts'
 export type { UpdateOptions } from './update.ts'
 export { withLock } from './with-lock.ts'
+export type { WithLockOptions } from './with-lock.ts'
 export { compareKeys, MAX_KEY_BYTES } from './keys.ts'
 export { MAX_VALUE_BYTES } from './values.ts'
 export { callChannel, sessionChannel, watchChannel } from './diagnostics.ts'
@@ -41,7 +46,25 @@ export type { Pem, TlsOptions } from './tls.ts'
 export type { Runtime, Timer } from './runtime.ts'
 
 // For recipes such as elections.
-export { LinkedSignal, orAbort, pause } from './abort.ts'
+export { LinkedSignal, onAbort, orAbort, pause, sharedController } from './abort.ts'
+export { asyncDispose } from './dispose.ts'
+export {
+  abortSignal,
+  anything,
+  boolean,
+  callback,
+  checkOptions,
+  kindOf,
+  milliseconds,
+  number,
+  oneOf,
+  text,
+  wrongType,
+} from './option-rules.ts'
+export type { OptionRule, OptionRules } from './option-rules.ts'
+export { runtimeRule } from './runtime.ts'
+export { callRules } from './call-rules.ts'
+export { checkTtl } from './ttl.ts'
 
 // For authors of backends.
 export { openStore } from './kv-store.ts'
@@ -62,6 +85,10 @@ export type {
   Write,
   WriteResult,
 } from './driver.ts'
+export { defineBackend, defineServerBackend } from './backend.ts'
+export type { BackendDefinition, ServerBackendDefinition, ServerOptions } from './backend.ts'
+export { parseAddresses } from './addresses.ts'
+export type { AddressForm, Addresses } from './addresses.ts'
 export { resolveOptions } from './options.ts'
 export type { ResolvedOptions } from './options.ts'
 export { backoff } from './backoff.ts'

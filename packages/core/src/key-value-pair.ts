@@ -1,8 +1,10 @@
+import { TextDecoder } from 'node:util'
+
 /** A key with its value and the two positions in the store's history that identify this state of it. */
 export interface KVPair {
   /** The full, canonical key: no outer slash, never relative, never with the namespace or a backend's own prefix. */
   readonly key: string
-  /** The bytes that were written. Treat them as read-only: a store may hand the same array to several readers. */
+  /** The bytes that were written, in memory of their own: to change them changes nothing else. */
   readonly value: Uint8Array
   /**
    * The store-wide position of the key's last write. It grows with every write of the key, also when the bytes are the
@@ -19,6 +21,19 @@ export interface KVPair {
    * @throws SyntaxError if it is none.
    */
   json<T>(): T
+  /**
+   * What `JSON.stringify` writes: the value in base64 (RFC 4648, section 4), revisions as decimal strings. It is a
+   * {@link Version}, so a client that was sent it can hand it back for a compare-and-set.
+   */
+  toJSON(): KVPairJSON
+}
+
+/** A {@link KVPair} as JSON. */
+export interface KVPairJSON {
+  readonly key: string
+  readonly value: string
+  readonly revision: string
+  readonly createRevision: string
 }
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -32,7 +47,7 @@ export class Pair implements KVPair {
 
   constructor(key: string, value: Uint8Array, revision: bigint, createRevision: bigint) {
     this.key = key
-    this.value = value
+    this.value = ownMemory(value)
     this.revision = revision
     this.createRevision = createRevision
   }
@@ -44,4 +59,20 @@ export class Pair implements KVPair {
   json<T>(): T {
     return JSON.parse(this.text()) as T
   }
+
+  toJSON(): KVPairJSON {
+    const { key, value, revision, createRevision } = this
+    return {
+      key,
+      value: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64'),
+      revision: revision.toString(),
+      createRevision: createRevision.toString(),
+    }
+  }
+}
+
+/** The bytes as a plain array over a buffer of its own: those of a driver may be part of a whole answer. */
+function ownMemory(value: Uint8Array): Uint8Array {
+  const isOwn = value.byteLength === value.buffer.byteLength && value.constructor === Uint8Array
+  return isOwn ? value : new Uint8Array(value)
 }

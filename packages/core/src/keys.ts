@@ -1,4 +1,5 @@
-import { LibkvError } from './errors.ts'
+import { LibkvError, escapeControls } from './errors.ts'
+import { wrongType } from './option-rules.ts'
 
 /** The longest key, in bytes of UTF-8, namespace not counted. */
 export const MAX_KEY_BYTES = 1024
@@ -28,12 +29,24 @@ export function canonicalDirectory(directory: string, backend?: string): string 
   return directory === '' || directory === '/' ? '' : canonicalKey(directory, backend)
 }
 
+/**
+ * Checks a namespace and gives its canonical form. The reserved segment may be nowhere in it, lest a store lie inside the
+ * reserved part of another one.
+ *
+ * @throws TypeError if it is no string. LibkvError `INVALID_KEY` if it is no key.
+ */
+export function canonicalNamespace(namespace: string, backend: string): string {
+  const canonical = canonicalDirectory(namespace, backend)
+  if (!canonical.split('/').includes(RESERVED_SEGMENT)) return canonical
+  throw invalid(namespace, `has the reserved segment '${RESERVED_SEGMENT}'`, backend)
+}
+
 /** The last one that was made. A call looks at its key more than once, and it takes longer to check than to compare. */
 let lastCanonical = ''
 
 function canonicalPath(key: string, backend: string | undefined): string {
   if (key === lastCanonical) return key
-  if (typeof key !== 'string') throw new TypeError(`a key is a string, not ${typeof key}`)
+  if (typeof key !== 'string') throw wrongType('a key', 'a string', key)
   const start = key.startsWith('/') ? 1 : 0
   const end = key.length > start && key.endsWith('/') ? key.length - 1 : key.length
   const path = start === 0 && end === key.length ? key : key.slice(start, end)
@@ -57,9 +70,12 @@ function reasonToRefuse(path: string): string {
   return 'has a control character'
 }
 
+/** A key as messages show it: in quotes, in one line, and not longer than a line. */
+export const shownKey = (key: string): string =>
+  `'${escapeControls(key.length > 80 ? `${key.slice(0, 80)}…` : key)}'`
+
 function invalid(key: string, reason: string, backend: string | undefined): LibkvError {
-  const shown = key.length > 80 ? `${key.slice(0, 80)}…` : key
-  return new LibkvError('INVALID_KEY', `key ${JSON.stringify(shown)} ${reason}`, { key, backend })
+  return new LibkvError('INVALID_KEY', `key ${shownKey(key)} ${reason}`, { key, backend })
 }
 
 /**

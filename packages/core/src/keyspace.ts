@@ -45,4 +45,9 @@ export class Keyspace {
   pair(entry: Entry): KVPair {
     return new Pair(this.strip(entry.key), entry.value, entry.revision, entry.createRevision)
   }
+
+  /** The pair of an entry that others get as well, as the watches of one feed do. */
+  pairOfShared(entry: Entry): KVPair {
+    return this.pair({ ...entry, value: new Uint8Array(entry.value) })
+  }
 }

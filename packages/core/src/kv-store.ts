@@ -7,6 +7,10 @@ import { LibkvError, isLibkvError } from './errors.ts'
 import type { KVPair } from './key-value-pair.ts'
 import { Pair } from './key-value-pair.ts'
 import { canonicalDirectory, canonicalKey } from './keys.ts'
+import { callRules, lockRules, readRules, sessionRules, writeRules } from './call-rules.ts'
+import { asyncDispose } from './dispose.ts'
+import { wrongType } from './option-rules.ts'
+import type { Version } from './version.ts'
 import { Keyspace } from './keyspace.ts'
 import { KeyLocker } from './locker.ts'
 import type { Operation, TransactionResult } from './operations.ts'
@@ -22,6 +26,7 @@ import type {
   SessionOptions,
   Store,
   TreeSnapshot,
+  Ttl,
   Value,
   WriteOptions,
 } from './store.ts'
@@ -67,7 +72,8 @@ class KvStore implements Store {
 
   async get(key: string, options?: ReadOptions): Promise<KVPair | null> {
     const name = this.#key('get', key)
-    const request = { consistency: this.#consistency(options), values: true }
+    this.#calls.check(options, readRules, { operation: 'get', key: name })
+    const request = { consistency: consistencyOf(options), values: true }
     const entry = await this.#read('get', name, options, (call) =>
       this.#driver.read(this.#keyspace.full(name), request, call),
     )
@@ -76,7 +82,8 @@ class KvStore implements Store {
 
   async exists(key: string, options?: ReadOptions): Promise<boolean> {
     const name = this.#key('exists', key)
-    const request = { consistency: this.#consistency(options), values: false }
+    this.#calls.check(options, readRules, { operation: 'exists', key: name })
+    const request = { consistency: consistencyOf(options), values: false }
     const entry = await this.#read('exists', name, options, (call) =>
       this.#driver.read(this.#keyspace.full(name), request, call),
     )
@@ -102,6 +109,7 @@ class KvStore implements Store {
 
   async put(key: string, value: Value, options?: WriteOptions): Promise<KVPair> {
     const name = this.#key('put', key)
+    this.#calls.check(options, writeRules, { operation: 'put', key: name })
     const operation: Operation = { type: 'put', key: name, value, ...ttlAndSession(options) }
     const { results } = await this.#commit('put', name, [operation], options)
     return results[0] as KVPair
@@ -109,12 +117,14 @@ class KvStore implements Store {
 
   async delete(key: string, options?: CallOptions): Promise<boolean> {
     const name = this.#key('delete', key)
+    this.#calls.check(options, callRules, { operation: 'delete', key: name })
     const { writes } = await this.#commit('delete', name, [{ type: 'remove', key: name }], options)
     return writes[0]?.existed ?? false
   }
 
   async deleteTree(directory: string, options?: CallOptions): Promise<number> {
     const name = this.#directory('deleteTree', directory)
+    this.#calls.check(options, callRules, { operation: 'deleteTree', key: name })
     return this.#run({ operation: 'deleteTree', key: name, repeatable: false }, options, (call) => {
       return this.#driver.removeTree(this.#keyspace.tree(name), call)
     })
@@ -123,10 +133,11 @@ class KvStore implements Store {
   async atomicPut(
     key: string,
     value: Value,
-    previous: KVPair | null,
+    previous: Version | null,
     options?: WriteOptions,
   ): Promise<KVPair> {
     const name = this.#key('atomicPut', key)
+    this.#calls.check(options, writeRules, { operation: 'atomicPut', key: name })
     const operations: Operation[] = [
       { type: 'check', key: name, pair: previous },
       { type: 'put', key: name, value, ...ttlAndSession(options) },
@@ -135,10 +146,11 @@ class KvStore implements Store {
     return results[1] as KVPair
   }
 
-  async atomicDelete(key: string, previous: KVPair, options?: CallOptions): Promise<void> {
+  async atomicDelete(key: string, previous: Version, options?: CallOptions): Promise<void> {
     const name = this.#key('atomicDelete', key)
-    if ((previous as KVPair | null) === null) {
-      throw new TypeError('atomicDelete needs the pair that is to be deleted')
+    this.#calls.check(options, callRules, { operation: 'atomicDelete', key: name })
+    if ((previous as Version | null) === null) {
+      throw wrongType('previous', 'the version to delete', previous)
     }
     const operations: Operation[] = [
       { type: 'check', key: name, pair: previous },
@@ -151,6 +163,7 @@ class KvStore implements Store {
     operations: readonly Operation[],
     options?: CallOptions,
   ): Promise<TransactionResult> {
+    this.#calls.check(options, callRules, { operation: 'transaction' })
     if (!this.capabilities.transactions) {
       throw new LibkvError(
         'NOT_SUPPORTED',
@@ -166,6 +179,7 @@ class KvStore implements Store {
 
   watch(key: string, options?: CallOptions): AsyncIterable<KVPair | null> {
     const name = this.#key('watch', key)
+    this.#calls.check(options, callRules, { operation: 'watch', key: name })
     this.#refuseWhenClosed('watch', name)
     return {
       [Symbol.asyncIterator]: () => {
@@ -178,6 +192,7 @@ class KvStore implements Store {
 
   watchTree(directory: string, options?: CallOptions): AsyncIterable<TreeSnapshot> {
     const name = this.#directory('watchTree', directory)
+    this.#calls.check(options, callRules, { operation: 'watchTree', key: name })
     this.#refuseWhenClosed('watchTree', name)
     return {
       [Symbol.asyncIterator]: () => {
@@ -189,11 +204,13 @@ class KvStore implements Store {
   }
 
   async session(options?: SessionOptions): Promise<Session> {
+    this.#calls.check(options, sessionRules, { operation: 'session' })
     return this.#openSession(options?.ttl ?? DEFAULT_SESSION_TTL, options)
   }
 
   newLock(key: string, options: LockOptions = {}): Locker {
     const name = this.#key('newLock', key)
+    this.#calls.check(options, lockRules, { operation: 'newLock', key: name })
     const { runtime } = this.#options
     const resolved = this.#explaining('newLock', name, () => {
       const { ttl, session, value = '' } = options
@@ -224,6 +241,7 @@ class KvStore implements Store {
   }
 
   async ready(options?: CallOptions): Promise<void> {
+    this.#calls.check(options, callRules, { operation: 'ready' })
     const timeout = options?.timeout ?? this.#options.connectionTimeout
     const overdue = options?.timeout === undefined ? 'NOT_REACHABLE' : 'TIMEOUT'
     await this.#run(
@@ -237,7 +255,7 @@ class KvStore implements Store {
     return (this.#closing ??= this.#close())
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  [asyncDispose](): Promise<void> {
     return this.close()
   }
 
@@ -274,7 +292,8 @@ class KvStore implements Store {
     options: ReadOptions | undefined,
   ): Promise<Scan> {
     const name = this.#directory(operation, directory)
-    const request = { consistency: this.#consistency(options), values }
+    this.#calls.check(options, readRules, { operation, key: name })
+    const request = { consistency: consistencyOf(options), values }
     return this.#read(operation, name, options, (call) =>
       this.#driver.scan(this.#keyspace.prefix(name), request, call),
     )
@@ -311,7 +330,7 @@ class KvStore implements Store {
     })
   }
 
-  async #openSession(ttl: number, options: CallOptions | undefined): Promise<ClientSession> {
+  async #openSession(ttl: Ttl, options: CallOptions | undefined): Promise<ClientSession> {
     const checked = this.#explaining('session', undefined, () => this.#sessions.checkedTtl(ttl))
     return this.#sessions.open(checked, options)
   }
@@ -323,14 +342,6 @@ class KvStore implements Store {
       runtime: this.#options.runtime,
       watches: this.#watches,
     }
-  }
-
-  #consistency(options: ReadOptions | undefined): 'linearizable' | 'stale' {
-    const consistency: unknown = options?.consistency ?? 'linearizable'
-    if (consistency === 'linearizable' || consistency === 'stale') return consistency
-    throw this.#invalid(
-      `consistency is ${String(consistency)}; it must be 'linearizable' or 'stale'`,
-    )
   }
 
   #key(operation: string, key: string): string {
@@ -358,6 +369,9 @@ class KvStore implements Store {
     return new LibkvError('INVALID_OPTION', message, { backend: this.backend })
   }
 }
+
+const consistencyOf = (options: ReadOptions | undefined): 'linearizable' | 'stale' =>
+  options?.consistency ?? 'linearizable'
 
 function ttlAndSession(options: WriteOptions | undefined): Pick<WriteOptions, 'ttl' | 'session'> {
   return { ttl: options?.ttl, session: options?.session }

@@ -1,44 +1,105 @@
 import { realpathSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { BackendFactory } from './backend.ts'
 import { LibkvError } from './errors.ts'
-import type { BackendFactory } from './new-store.ts'
 
-const official = ['consul', 'etcd', 'memory', 'zookeeper']
+/** Names and schemes of URLs, and the packages of their backends. A package in it need not exist yet. */
+const packages: Readonly<Record<string, string>> = {
+  consul: 'consul',
+  etcd: 'etcd',
+  memory: 'memory',
+  zookeeper: 'zookeeper',
+  // The short name that the original library used.
+  zk: 'zookeeper',
+  postgres: 'postgres',
+  postgresql: 'postgres',
+  redis: 'redis',
+  rediss: 'redis',
+  valkey: 'redis',
+  valkeys: 'redis',
+  sqlite: 'sqlite',
+}
+
+/** The backends that can be installed. */
+export const publishedBackends: readonly string[] = ['consul', 'etcd', 'memory', 'zookeeper']
+
+export const isPublished = (name: string): boolean => publishedBackends.includes(name)
 
 /** Whether there can be an `@libkv/<name>`. */
 export const isPackageName = (name: string): boolean => /^[a-z][a-z0-9-]*$/.test(name)
 
-/**
- * Loads `@libkv/<name>` as the application sees it: a package manager with an isolated layout puts no backend next to core.
- * Undefined when it is not installed.
- */
-export function loadBackend(name: string): BackendFactory<never> | undefined {
-  if (!isPackageName(name)) return undefined
-  const specifier = `@libkv/${name}`
-  for (const place of places()) {
-    const exports = load(place, specifier)
-    if (exports === undefined) continue
-    const factory = exports[name]
-    if (typeof factory === 'function') return factory as BackendFactory<never>
-    throw new LibkvError('BACKEND_UNKNOWN', `${specifier} exports no function '${name}'`)
-  }
-  return undefined
+/** The backend that has that name or scheme, undefined when it is not one of this project. */
+export const packageOf = (name: string): string | undefined =>
+  Object.hasOwn(packages, name) ? packages[name] : undefined
+
+/** What came of looking for a backend. */
+export interface Loaded {
+  /** Undefined when it is not installed. */
+  readonly factory: BackendFactory<never> | undefined
+  /** The files and folders from which it was looked for, upwards. */
+  readonly places: readonly string[]
 }
 
-/** The official backends that the application could load. */
-export function installedBackends(): string[] {
-  return official.filter((name) =>
-    places().some((place) => resolve(place, `@libkv/${name}`) !== undefined),
+/**
+ * Loads `@libkv/<name>` as the application sees it: a package manager with an isolated layout puts no backend next to core.
+ *
+ * @param from - the module from which to look first.
+ */
+export function loadBackend(name: string, from: string | URL | undefined): Loaded {
+  const places = placesToLook(from)
+  const backend = packageOf(name) ?? name
+  if (!isPackageName(backend)) return { factory: undefined, places }
+  const specifier = `@libkv/${backend}`
+  for (const place of places) {
+    if (!canResolve(place, specifier)) continue
+    const exports = requireFrom(place)(specifier) as Record<string, unknown>
+    const factory = exports[backend]
+    if (typeof factory === 'function') return { factory: factory as BackendFactory<never>, places }
+    throw new LibkvError('BACKEND_UNKNOWN', `${specifier} exports no function '${backend}'`)
+  }
+  return { factory: undefined, places }
+}
+
+/** The backends of this project that could be loaded. */
+export function installedBackends(places: readonly string[]): string[] {
+  return publishedBackends.filter((name) =>
+    places.some((place) => canResolve(place, `@libkv/${name}`)),
   )
 }
 
-/** Where to look from: the program that was started, through links such as those in `.bin`, then its working directory. */
-function places(): string[] {
+/**
+ * The given module; the program that was started, through links such as those in `.bin`; then this package, next to which
+ * most package managers put what is installed anywhere in a workspace. The working directory only where Node itself looks
+ * there, which is when there is no program: a program that runs in a folder of somebody else's loads no code from it.
+ */
+function placesToLook(from: string | URL | undefined): string[] {
   const program = process.argv[1]
-  const folders = program === undefined ? [] : [program, realPath(program)]
-  // A program may be a folder (`node .`). Of a file this is none, and the search goes on in the folders above, all the same.
-  return [...new Set([...folders, process.cwd()])].map((folder) => join(folder, 'noop.js'))
+  const started = program === undefined ? [process.cwd()] : [program, realPath(program)]
+  const given = from === undefined ? [] : [pathOf(from)]
+  const own = ownModule()
+  return [...new Set([...given, ...started, ...(own === undefined ? [] : [realPath(own)])])]
+}
+
+const pathOf = (module: string | URL): string =>
+  module instanceof URL || module.startsWith('file:') ? fileURLToPath(module) : module
+
+/**
+ * The file that this function is in. Not by `import.meta`, of which bundlers warn where they make CommonJS of it; in a
+ * bundle it is the bundle.
+ */
+function ownModule(): string | undefined {
+  // Intrinsics may be frozen.
+  if (!Object.isExtensible(Error)) return undefined
+  const errors: { prepareStackTrace?: unknown } = Error
+  const before = errors.prepareStackTrace
+  Error.prepareStackTrace = (_error, [site]) => site?.getFileName()
+  try {
+    const file: unknown = new Error().stack
+    return typeof file === 'string' ? pathOf(file) : undefined
+  } finally {
+    errors.prepareStackTrace = before
+  }
 }
 
 function realPath(path: string): string {
@@ -49,15 +110,16 @@ function realPath(path: string): string {
   }
 }
 
-function resolve(place: string, specifier: string): string | undefined {
-  try {
-    return createRequire(place).resolve(specifier)
-  } catch {
-    return undefined
-  }
-}
+/** Not by an import, for which bundlers would look for what is required. */
+const requireFrom = (place: string): NodeJS.Require =>
+  // Of a program that is a file there are no folders below, and the search goes on in the folders above all the same.
+  process.getBuiltinModule('node:module').createRequire(join(place, 'noop.js'))
 
-function load(place: string, specifier: string): Record<string, unknown> | undefined {
-  if (resolve(place, specifier) === undefined) return undefined
-  return createRequire(place)(specifier) as Record<string, unknown>
+function canResolve(place: string, specifier: string): boolean {
+  try {
+    requireFrom(place).resolve(specifier)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -1,3 +1,4 @@
+import { TextEncoder } from 'node:util'
 import { LinkedSignal, orAbort, pause } from './abort.ts'
 import { backoff } from './backoff.ts'
 import type { ClientSession } from './client-session.ts'
@@ -83,21 +84,29 @@ export class Contender {
    * @throws LibkvError `SESSION_EXPIRED` when this contender is not in line any more.
    */
   async take(signal: AbortSignal): Promise<KVPair> {
-    using either = new LinkedSignal(signal, this.session.signal)
-    const options = { signal: either.signal }
+    const either = new LinkedSignal(signal, this.session.signal)
+    try {
+      return await this.#takeWhile(signal, either.signal)
+    } finally {
+      either.close()
+    }
+  }
+
+  async #takeWhile(signal: AbortSignal, either: AbortSignal): Promise<KVPair> {
+    const options = { signal: either }
     for (let failures = 0; ; failures++) {
       try {
         for (; ; failures = 0) {
           const ahead = await this.#look(options)
           const pair = ahead === null ? await this.#take(options) : null
           if (pair !== null) return pair
-          if (ahead !== null) await this.#leaves(ahead, either.signal)
+          if (ahead !== null) await this.#leaves(ahead, either)
         }
       } catch (error) {
         if (signal.aborted) throw error
         if (!this.session.isAlive()) throw this.#gone()
         if (!isLibkvError(error) || !error.retryable) throw error
-        await this.#pause(failures, either.signal)
+        await this.#pause(failures, either)
       }
     }
   }

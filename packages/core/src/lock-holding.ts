@@ -1,4 +1,6 @@
-import { setMaxListeners } from 'node:events'
+import { onAbort, sharedController } from './abort.ts'
+import { callRules, unlockRules } from './call-rules.ts'
+import { asyncDispose } from './dispose.ts'
 import type { Entry, Observation } from './driver.ts'
 import { LibkvError, isLibkvError } from './errors.ts'
 import { Pair } from './key-value-pair.ts'
@@ -14,8 +16,9 @@ export class LockHolding implements HeldLock {
   readonly token: bigint
   readonly #context: LockContext
   readonly #contender: Contender
-  readonly #controller = new AbortController()
+  readonly #controller = sharedController()
   readonly #observation: Observation
+  readonly #stopListening: () => void
   #pair: KVPair
   #unlocking: Promise<void> | undefined
 
@@ -26,10 +29,9 @@ export class LockHolding implements HeldLock {
     this.#pair = pair
     this.key = contender.key
     this.token = pair.createRevision
-    setMaxListeners(0, this.#controller.signal)
     this.#observation = this.#observe()
     const { signal } = contender.session
-    signal.addEventListener('abort', this.#onSessionEnd, { once: true })
+    this.#stopListening = onAbort(signal, this.#onSessionEnd)
     if (signal.aborted) this.#onSessionEnd()
   }
 
@@ -50,6 +52,7 @@ export class LockHolding implements HeldLock {
   async update(value: Value, options?: CallOptions): Promise<KVPair> {
     const { calls, driver, backend } = this.#context
     const { session, visibleKey: key } = this.#contender
+    calls.check(options, callRules, { operation: 'update lock', key: this.key })
     const bytes = bytesOf(value, this.key, backend)
     const put = { type: 'put', key, value: bytes, session: session.driverSession } as const
     const reading = { consistency: 'linearizable', values: false } as const
@@ -79,13 +82,16 @@ export class LockHolding implements HeldLock {
     return (this.#pair = new Pair(this.key, bytes, written, this.token))
   }
 
-  unlock({ successor }: UnlockOptions = {}): Promise<void> {
-    if (this.#unlocking !== undefined) return this.#unlocking
-    this.#end(this.#error('CLOSED', 'the lock was given back'))
-    return (this.#unlocking = this.#release(successor?.id))
+  async unlock(options?: UnlockOptions): Promise<void> {
+    this.#context.calls.check(options, unlockRules, { operation: 'unlock', key: this.key })
+    if (this.#unlocking === undefined) {
+      this.#end(this.#error('CLOSED', 'the lock was given back'))
+      this.#unlocking = this.#release(options?.successor?.id)
+    }
+    await this.#unlocking
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  [asyncDispose](): Promise<void> {
     return this.unlock()
   }
 
@@ -153,7 +159,7 @@ export class LockHolding implements HeldLock {
 
   #end(reason: LibkvError): void {
     this.#observation.close()
-    this.#contender.session.signal.removeEventListener('abort', this.#onSessionEnd)
+    this.#stopListening()
     this.#controller.abort(reason)
   }
 

@@ -1,3 +1,4 @@
+import { TextDecoder } from 'node:util'
 import type { Entry } from './driver.ts'
 import type { LockContext } from './locker.ts'
 import type { CallOptions, LockContender } from './store.ts'

@@ -1,4 +1,5 @@
 import { LinkedSignal, orAbort } from './abort.ts'
+import { callRules, lockCallRules } from './call-rules.ts'
 import type { Calls } from './calls.ts'
 import type { ClientSession } from './client-session.ts'
 import type { Driver } from './driver.ts'
@@ -7,7 +8,6 @@ import { Contender } from './lock-contender.ts'
 import { LockHolding } from './lock-holding.ts'
 import type { KVPair } from './key-value-pair.ts'
 import type { Keyspace } from './keyspace.ts'
-import { duration } from './options.ts'
 import type { Runtime } from './runtime.ts'
 import { LockLine } from './lock-line.ts'
 import type { CallOptions, HeldLock, LockCallOptions, LockContender, Locker } from './store.ts'
@@ -53,11 +53,11 @@ export class KeyLocker implements Locker {
     this.#options = options
   }
 
-  async lock(options: LockCallOptions = {}): Promise<HeldLock> {
+  async lock(options?: LockCallOptions): Promise<HeldLock> {
     return this.#exclusively(options, (signal) => this.#acquire(signal))
   }
 
-  async tryLock(options: CallOptions = {}): Promise<HeldLock | null> {
+  async tryLock(options?: CallOptions): Promise<HeldLock | null> {
     return this.#exclusively(options, async (signal) => {
       const line = await LockLine.read(this.#context, this.key, false, { signal })
       if (line.order.length > 0) return null
@@ -77,6 +77,7 @@ export class KeyLocker implements Locker {
   }
 
   async contenders(options: CallOptions = {}): Promise<LockContender[]> {
+    this.#context.calls.check(options, callRules, { operation: 'lock', key: this.key })
     return (await LockLine.read(this.#context, this.key, true, options)).contenders
   }
 
@@ -142,26 +143,29 @@ export class KeyLocker implements Locker {
 
   /** Does the work unless this locker holds or waits already; the signal is that of the caller and the timeout together. */
   async #exclusively<T>(
-    { signal, timeout }: LockCallOptions,
+    options: LockCallOptions | undefined,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    if (timeout !== undefined) duration('timeout', timeout, this.#context.backend)
+    const { calls, runtime } = this.#context
+    calls.check(options, lockCallRules, { operation: 'lock', key: this.key })
+    const { signal, timeout } = options ?? {}
     if (this.#busy || this.isHeld()) {
       throw new TypeError(`the locker of '${this.key}' holds or waits for the lock already`)
     }
-    this.#busy = true
-    using limit = new LinkedSignal(signal)
+    const limit = new LinkedSignal(signal)
     const timer =
       timeout === undefined
         ? undefined
-        : this.#context.runtime.setTimer(() => {
+        : runtime.setTimer(() => {
             limit.abort(this.#error('TIMEOUT', `not acquired within ${String(timeout)} ms`))
           }, timeout)
+    this.#busy = true
     try {
       return await work(limit.signal)
     } finally {
-      timer?.cancel()
       this.#busy = false
+      timer?.cancel()
+      limit.close()
     }
   }
 

@@ -1,14 +1,15 @@
 import type { KVPair } from './key-value-pair.ts'
-import type { Session, Value } from './store.ts'
+import type { Version } from './version.ts'
+import type { Session, Ttl, Value } from './store.ts'
 
 /** How many operations a transaction may have (Consul before 1.14 takes 64). */
 export const MAX_TRANSACTION_OPERATIONS = 64
 
-/** The transaction goes through only if the key is still at that pair, or absent where the pair is `null`. */
+/** The transaction goes through only if the key is still at that version, or absent where it is `null`. */
 export interface CheckOperation {
   readonly type: 'check'
   readonly key: string
-  readonly pair: KVPair | null
+  readonly pair: Version | null
 }
 
 /** Writes a key. */
@@ -16,7 +17,7 @@ export interface PutOperation {
   readonly type: 'put'
   readonly key: string
   readonly value: Value
-  readonly ttl?: number | undefined
+  readonly ttl?: Ttl | undefined
   readonly session?: Session | undefined
 }
 
@@ -37,8 +38,8 @@ export interface TransactionResult {
   readonly results: readonly (KVPair | null)[]
 }
 
-/** A transaction's condition: the key is still exactly at `pair`, or absent where that is `null`. */
-export function check(key: string, pair: KVPair | null): CheckOperation {
+/** A transaction's condition: the key is still exactly at that version, such as a pair, or absent where it is `null`. */
+export function check(key: string, pair: Version | null): CheckOperation {
   return { type: 'check', key, pair }
 }
 

@@ -1,6 +1,7 @@
-import { LibkvError } from './errors.ts'
-import { canonicalDirectory } from './keys.ts'
-import { systemRuntime } from './runtime.ts'
+import { canonicalNamespace } from './keys.ts'
+import { anything, checkOptions, milliseconds, text } from './option-rules.ts'
+import type { OptionRules } from './option-rules.ts'
+import { runtimeRule, systemRuntime } from './runtime.ts'
 import type { Runtime } from './runtime.ts'
 import type { TlsOptions } from './tls.ts'
 
@@ -8,7 +9,10 @@ import type { TlsOptions } from './tls.ts'
 export interface StoreOptions {
   /** Prefixes everything the store touches; no call can escape it. Returned keys do not show it. */
   readonly namespace?: string | undefined
-  /** TLS, with the options of `node:tls`; `true` for the system's defaults. Endpoints with `https:` turn it on, too. */
+  /**
+   * TLS, with the options of `node:tls`; `true` for the system's defaults. Addresses with `https:` turn it on as well, and
+   * contradict `false`.
+   */
   readonly tls?: TlsOptions | boolean | undefined
   /**
    * How long a call may look for a server that takes it, in milliseconds; then `NOT_REACHABLE`.
@@ -34,40 +38,27 @@ export interface ResolvedOptions {
   readonly runtime: Runtime
 }
 
-/**
- * Checks the options that all backends share and fills in the defaults.
- *
- * @throws LibkvError `INVALID_OPTION`, `INVALID_KEY` for the namespace.
- */
-export function resolveOptions(options: StoreOptions, backend: string): ResolvedOptions {
-  return {
-    namespace: canonicalDirectory(options.namespace ?? '', backend),
-    connectionTimeout: duration('connectionTimeout', options.connectionTimeout ?? 5_000, backend),
-    requestTimeout: duration('requestTimeout', options.requestTimeout ?? 10_000, backend),
-    runtime: options.runtime ?? systemRuntime,
-  }
+/** The rules of {@link StoreOptions}. `tls` is checked by `TlsSource`. */
+export const storeRules: OptionRules<StoreOptions> = {
+  namespace: text(),
+  tls: anything,
+  connectionTimeout: milliseconds(),
+  requestTimeout: milliseconds(),
+  runtime: runtimeRule,
 }
 
 /**
- * Checks a duration in milliseconds.
+ * Checks the options that all backends share and fills in the defaults. Other options are not looked at.
  *
- * @throws LibkvError `INVALID_OPTION`, naming the bounds.
+ * @throws TypeError for an option of the wrong type. LibkvError `INVALID_OPTION`, `INVALID_KEY` for the namespace.
  */
-export function duration(
-  name: string,
-  value: number,
-  backend?: string,
-  min = 1,
-  max: number = Number.MAX_SAFE_INTEGER,
-): number {
-  if (typeof value === 'number' && value >= min && value <= max) return value
-  const bounds =
-    max === Number.MAX_SAFE_INTEGER
-      ? `at least ${String(min)}`
-      : `between ${String(min)} and ${String(max)}`
-  throw new LibkvError(
-    'INVALID_OPTION',
-    `${name} is ${String(value)}; it must be a number of milliseconds, ${bounds}`,
-    { backend },
-  )
+export function resolveOptions(options: StoreOptions, backend: string): ResolvedOptions {
+  const { namespace, connectionTimeout, requestTimeout, runtime } = options
+  checkOptions({ namespace, connectionTimeout, requestTimeout, runtime }, storeRules, { backend })
+  return {
+    namespace: canonicalNamespace(namespace ?? '', backend),
+    connectionTimeout: connectionTimeout ?? 5_000,
+    requestTimeout: requestTimeout ?? 10_000,
+    runtime: runtime ?? systemRuntime,
+  }
 }

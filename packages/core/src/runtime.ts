@@ -1,3 +1,7 @@
+import { randomUUID } from 'node:crypto'
+import { wrongType } from './option-rules.ts'
+import type { OptionRule } from './option-rules.ts'
+
 /** A pending timer. */
 export interface Timer {
   cancel(): void
@@ -27,7 +31,7 @@ export const systemRuntime: Runtime = {
   now: () => performance.now(),
   wallClock: () => Date.now(),
   random: () => Math.random(),
-  uuid: () => crypto.randomUUID(),
+  uuid: () => randomUUID(),
   setTimer: (callback, ms, keepAlive = true) => new SystemTimer(callback, ms, keepAlive),
 }
 
@@ -35,6 +39,8 @@ class SystemTimer implements Timer {
   readonly #callback: () => void
   readonly #keepAlive: boolean
   #timeout!: NodeJS.Timeout
+  // That of the clock which the timer was set on: a test may put fake timers in its place before the timer is cancelled.
+  #clear!: typeof clearTimeout
 
   constructor(callback: () => void, ms: number, keepAlive: boolean) {
     this.#callback = callback
@@ -43,16 +49,31 @@ class SystemTimer implements Timer {
   }
 
   cancel(): void {
-    clearTimeout(this.#timeout)
+    const clear = this.#clear
+    clear(this.#timeout)
   }
 
   #wait(ms: number): void {
+    this.#clear = clearTimeout
     this.#timeout =
       ms <= LONGEST_DELAY
         ? setTimeout(this.#callback, ms)
         : setTimeout(() => {
             this.#wait(ms - LONGEST_DELAY)
           }, LONGEST_DELAY)
-    if (!this.#keepAlive) this.#timeout.unref()
+    // The timers of jsdom are numbers, and hold nothing.
+    if (!this.#keepAlive) (this.#timeout as Partial<NodeJS.Timeout>).unref?.()
   }
+}
+
+const methods = ['now', 'wallClock', 'random', 'uuid', 'setTimer'] as const
+
+/** The option `runtime`, which tests pass. */
+export const runtimeRule: OptionRule = {
+  check: (value, name) => {
+    if (typeof value !== 'object' || value === null) throw wrongType(name, 'a Runtime', value)
+    const missing = methods.find((method) => typeof (value as Runtime)[method] !== 'function')
+    if (missing === undefined) return undefined
+    throw new TypeError(`${name} must be a Runtime; it has no method ${missing}()`)
+  },
 }

@@ -2,9 +2,9 @@ import type { Calls } from './calls.ts'
 import { ClientSession } from './client-session.ts'
 import type { Driver, DriverSession } from './driver.ts'
 import { LibkvError } from './errors.ts'
-import { duration } from './options.ts'
 import type { ResolvedOptions } from './options.ts'
-import type { CallOptions, Session } from './store.ts'
+import type { CallOptions, Session, Ttl } from './store.ts'
+import { checkTtl } from './ttl.ts'
 
 /** The sessions of one store, and the work that is left to do when their callers have been answered. */
 export class SessionKeeper {
@@ -21,9 +21,9 @@ export class SessionKeeper {
   }
 
   /** @throws LibkvError `INVALID_OPTION`, naming the bounds. */
-  checkedTtl(ttl: number): number {
+  checkedTtl(ttl: Ttl): number {
     const { backend, capabilities } = this.#driver
-    return duration('ttl', ttl, backend, capabilities.ttl.min, capabilities.ttl.max)
+    return checkTtl(ttl, capabilities, backend)
   }
 
   /** @throws LibkvError `INVALID_OPTION` for a session of another store, `SESSION_EXPIRED` for one that is over. */

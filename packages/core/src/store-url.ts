@@ -1,66 +1,60 @@
 import { LibkvError } from './errors.ts'
 
-/** What a store URL says. */
+/** The parts of a store URL, decoded. */
 export interface StoreUrl {
-  readonly backend: string
+  /** In lower case. */
+  readonly scheme: string
+  /** Undefined when the URL has no `@`. */
+  readonly user: string | undefined
+  /** Undefined when the user has no `:` behind it. */
+  readonly password: string | undefined
   readonly addresses: readonly string[]
-  /** Namespace, credentials, and what the query says. */
-  readonly options: Readonly<Record<string, unknown>>
+  /** Empty for none. */
+  readonly path: string
+  /** In their order. */
+  readonly parameters: readonly (readonly [name: string, text: string])[]
 }
 
 const form = /^([a-z][a-z0-9+.-]*):\/\/(?:([^@/?#]*)@)?([^@/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/i
 
-type Reader = (text: string) => unknown
-
-/** Options that a query may set, and how to read them. */
-const readers: ReadonlyMap<string, Reader> = new Map([
-  ['connectionTimeout', Number],
-  ['requestTimeout', Number],
-])
-
-/** What a query may say of TLS: `tls=true`, and each of these as `tls.caFile=…`. */
-const tlsReaders: ReadonlyMap<string, Reader> = new Map<string, Reader>([
-  ['caFile', String],
-  ['certFile', String],
-  ['keyFile', String],
-  ['passphrase', String],
-  ['servername', String],
-  ['rejectUnauthorized', (text) => text !== 'false'],
-])
-
 /**
- * Reads `backend://user:password@host:port,host:port/namespace?option=value`. Names, passwords and the namespace are
- * percent-decoded. The query knows `connectionTimeout`, `requestTimeout`, `tls=true` and `tls.caFile`, `tls.certFile`,
- * `tls.keyFile`, `tls.passphrase`, `tls.servername`, `tls.rejectUnauthorized`; a backend is handed the rest as text.
+ * Takes `scheme://user:password@host:port,host:port/namespace?option=value` apart. Names, passwords and the namespace are
+ * percent-decoded, parameters are form-encoded.
  *
  * @throws LibkvError `INVALID_OPTION`. Messages never show the URL, for it may hold a password.
  */
 export function parseStoreUrl(url: string): StoreUrl {
   const match = form.exec(url)
-  if (match === null) throw invalid('it is not backend://host:port,…/namespace')
+  if (match === null) {
+    throw invalid(
+      url.includes('#')
+        ? "it has a '#'; write it as %23"
+        : "it is not backend://host:port,…/namespace (write '@', '/' and '?' in a password as %40, %2F and %3F)",
+    )
+  }
   const [, scheme = '', userinfo, hosts = '', path = '', query = ''] = match
-  const options: Record<string, unknown> = {}
-  if (path !== '') options['namespace'] = decode(path)
-  if (userinfo !== undefined) {
-    const colon = userinfo.indexOf(':')
-    options['username'] = decode(colon < 0 ? userinfo : userinfo.slice(0, colon))
-    if (colon >= 0) options['password'] = decode(userinfo.slice(colon + 1))
+  // An unescaped slash or question mark in a password makes a host of the user, and a path of the host.
+  if (path.includes('@') || query.includes('@')) {
+    throw invalid(
+      "it has an '@' behind its hosts; write '@', '/' and '?' in names and passwords as %40, %2F and %3F",
+    )
   }
-  const tls: Record<string, unknown> = {}
-  for (const [name, text] of new URLSearchParams(query)) {
-    if (name === 'tls') options['tls'] = text !== 'false'
-    else if (name.startsWith('tls.')) tls[name.slice(4)] = readTls(name, text)
-    else options[name] = (readers.get(name) ?? String)(text)
+  const [user, password] = credentials(userinfo)
+  return {
+    scheme: scheme.toLowerCase(),
+    user,
+    password,
+    addresses: hosts.split(',').filter((host) => host !== ''),
+    path: decode(path),
+    parameters: [...new URLSearchParams(query)],
   }
-  if (Object.keys(tls).length > 0 && options['tls'] !== false) options['tls'] = tls
-  const addresses = hosts.split(',').filter((host) => host !== '')
-  return { backend: scheme.toLowerCase(), addresses, options }
 }
 
-function readTls(name: string, text: string): unknown {
-  const read = tlsReaders.get(name.slice(4))
-  if (read === undefined) throw invalid(`it has an unknown parameter '${name}'`)
-  return read(text)
+function credentials(userinfo: string | undefined): [string | undefined, string | undefined] {
+  if (userinfo === undefined) return [undefined, undefined]
+  const colon = userinfo.indexOf(':')
+  if (colon < 0) return [decode(userinfo), undefined]
+  return [decode(userinfo.slice(0, colon)), decode(userinfo.slice(colon + 1))]
 }
 
 function decode(text: string): string {

@@ -1,8 +1,15 @@
 import type { KVPair } from './key-value-pair.ts'
 import type { Operation, TransactionResult } from './operations.ts'
+import type { Version } from './version.ts'
 
 /** Bytes, or text that is stored as UTF-8. */
 export type Value = Uint8Array | string
+
+/**
+ * A time to live in milliseconds, or the shortest that the store takes, `capabilities.ttl.min`: that differs from backend to
+ * backend.
+ */
+export type Ttl = number | 'shortest'
 
 /** What every call takes. */
 export interface CallOptions {
@@ -33,7 +40,7 @@ export interface WriteOptions extends CallOptions {
    * The key goes away by itself: not before `ttl` milliseconds while this store is open and connected, and at the
    * latest after `ttl × capabilities.expiryFactor + capabilities.expirySlack`. Bounds: `capabilities.ttl`.
    */
-  readonly ttl?: number | undefined
+  readonly ttl?: Ttl | undefined
   /** Binds the key to a session of this store: the key goes when the session does. */
   readonly session?: Session | undefined
 }
@@ -46,7 +53,7 @@ export interface SessionOptions extends CallOptions {
    *
    * @default 20_000
    */
-  readonly ttl?: number | undefined
+  readonly ttl?: Ttl | undefined
 }
 
 /** What `newLock()` takes. */
@@ -56,7 +63,7 @@ export interface LockOptions {
    *
    * @default 20_000
    */
-  readonly ttl?: number | undefined
+  readonly ttl?: Ttl | undefined
   /**
    * What `get(key)` shows while the lock is held.
    *
@@ -255,8 +262,8 @@ export interface Store extends AsyncDisposable {
   /** Deletes all descendants of a directory and the key of that name itself, and says how many keys went. */
   deleteTree(directory: string, options?: CallOptions): Promise<number>
   /**
-   * Compare-and-set. With `previous: null` it creates the key; with a pair it writes only if the key is still exactly
-   * at `previous.revision`. A key that was deleted and created again is another key.
+   * Compare-and-set. With `previous: null` it creates the key; with a {@link Version}, such as a pair, it writes only if the
+   * key is still exactly at `previous.revision`. A key that was deleted and created again is another key.
    *
    * @throws LibkvError `KEY_EXISTS`, `KEY_MODIFIED` (both with `current` where one round trip can tell it), `KEY_NOT_FOUND`.
    *
@@ -267,7 +274,7 @@ export interface Store extends AsyncDisposable {
   atomicPut(
     key: string,
     value: Value,
-    previous: KVPair | null,
+    previous: Version | null,
     options?: WriteOptions,
   ): Promise<KVPair>
   /**
@@ -275,7 +282,7 @@ export interface Store extends AsyncDisposable {
    *
    * @throws LibkvError `KEY_MODIFIED`, `KEY_NOT_FOUND`.
    */
-  atomicDelete(key: string, previous: KVPair, options?: CallOptions): Promise<void>
+  atomicDelete(key: string, previous: Version, options?: CallOptions): Promise<void>
   /**
    * Several checks and writes, all or nothing, at most {@link MAX_TRANSACTION_OPERATIONS}. Build them with
    * {@link check}, {@link put} and {@link remove}.

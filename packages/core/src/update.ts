@@ -1,8 +1,11 @@
 import { pause } from './abort.ts'
 import { backoff } from './backoff.ts'
+import { writeRules } from './call-rules.ts'
 import { isLibkvError } from './errors.ts'
 import type { KVPair } from './key-value-pair.ts'
-import { systemRuntime } from './runtime.ts'
+import { callback, checkOptions, number } from './option-rules.ts'
+import type { OptionRules } from './option-rules.ts'
+import { runtimeRule, systemRuntime } from './runtime.ts'
 import type { Runtime } from './runtime.ts'
 import type { Store, Value, WriteOptions } from './store.ts'
 
@@ -16,6 +19,12 @@ export interface UpdateOptions extends WriteOptions {
   readonly attempts?: number | undefined
   /** Clock and chance, for tests. */
   readonly runtime?: Runtime | undefined
+}
+
+const updateRules: OptionRules<UpdateOptions> = {
+  ...writeRules,
+  attempts: number('attempts', 1, Infinity),
+  runtime: runtimeRule,
 }
 
 /**
@@ -36,6 +45,8 @@ export async function update(
   change: (current: KVPair | null) => Value | undefined | Promise<Value | undefined>,
   options: UpdateOptions = {},
 ): Promise<KVPair | null> {
+  callback.check(change, 'change')
+  checkOptions(options, updateRules, { backend: store.backend })
   const { attempts = Infinity, runtime = systemRuntime, ...write } = options
   const { signal, timeout } = write
   let current = await store.get(key, { signal, timeout })

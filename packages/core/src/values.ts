@@ -1,4 +1,7 @@
+// Not the globals: jsdom has none.
+import { TextEncoder } from 'node:util'
 import { LibkvError } from './errors.ts'
+import { wrongType } from './option-rules.ts'
 import type { Value } from './store.ts'
 
 /** The largest value, in bytes: Consul's limit, 512 KiB. */
@@ -12,21 +15,26 @@ const utf8 = new TextEncoder()
  * @throws TypeError if it is neither bytes nor text. LibkvError `VALUE_TOO_LARGE`.
  */
 export function bytesOf(value: Value, key: string, backend: string): Uint8Array {
-  const bytes = typeof value === 'string' ? utf8.encode(value) : copyOf(value)
-  if (bytes.length > MAX_VALUE_BYTES) {
-    throw new LibkvError(
-      'VALUE_TOO_LARGE',
-      `the value for '${key}' has ${String(bytes.length)} bytes, ${String(MAX_VALUE_BYTES)} is the limit`,
-      { key, backend },
-    )
+  if (typeof value === 'string') {
+    // Every UTF-16 unit takes a byte or more, so a text that is much too long need not be encoded to be measured.
+    if (value.length > MAX_VALUE_BYTES) throw tooLarge(key, backend, value.length, 'at least ')
+    const bytes = utf8.encode(value)
+    if (bytes.length > MAX_VALUE_BYTES) throw tooLarge(key, backend, bytes.length)
+    return bytes
   }
-  return bytes
+  // Not by `instanceof`: the array may come from another realm.
+  if (!ArrayBuffer.isView(value) || (value as Partial<Uint8Array>).BYTES_PER_ELEMENT !== 1) {
+    throw wrongType('a value', 'a Uint8Array or a string', value)
+  }
+  if (value.byteLength > MAX_VALUE_BYTES) throw tooLarge(key, backend, value.byteLength)
+  return new Uint8Array(value)
 }
 
-/** A plain array, also of a Buffer, and also when the caller's array comes from another realm. */
-function copyOf(value: unknown): Uint8Array {
-  const isBytes =
-    ArrayBuffer.isView(value) && (value as Partial<Uint8Array>).BYTES_PER_ELEMENT === 1
-  if (!isBytes) throw new TypeError('a value is a Uint8Array or a string')
-  return new Uint8Array(value as Uint8Array)
+function tooLarge(key: string, backend: string, bytes: number, qualifier = ''): LibkvError {
+  const limit = `${String(MAX_VALUE_BYTES)} is the limit`
+  return new LibkvError(
+    'VALUE_TOO_LARGE',
+    `the value has ${qualifier}${String(bytes)} bytes, ${limit}`,
+    { key, backend },
+  )
 }

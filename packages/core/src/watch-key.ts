@@ -38,7 +38,7 @@ export class KeyWatch extends Watch<KVPair | null> {
     const state = this.#latest
     if (state === undefined || isSame(state, this.#delivered)) return undefined
     this.#delivered = state
-    return state === null ? null : this.#keyspace.pair(state)
+    return state === null ? null : this.#keyspace.pairOfShared(state)
   }
 }
 

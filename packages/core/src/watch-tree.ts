@@ -67,7 +67,7 @@ export class TreeWatch extends Watch<TreeSnapshot> {
         previous?.revision !== entry.revision ||
         previous.createRevision !== entry.createRevision
       ) {
-        const pair = this.#keyspace.pair(entry)
+        const pair = this.#keyspace.pairOfShared(entry)
         changes.push({ type: 'put', key, pair, ...(previous && { previous }) })
       }
     }

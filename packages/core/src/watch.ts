@@ -1,8 +1,8 @@
+import { onAbort } from './abort.ts'
 import type { Calls } from './calls.ts'
 import { watchChannel } from './diagnostics.ts'
 import type { Change, Driver, Entry, Observation, Observer, Scope } from './driver.ts'
 import { LibkvError, isLibkvError } from './errors.ts'
-import { duration } from './options.ts'
 import type { Runtime, Timer } from './runtime.ts'
 import type { CallOptions } from './store.ts'
 
@@ -19,13 +19,14 @@ export interface WatchContext {
  * One iteration over the states of a scope. What the driver reports is kept as the latest state only, until the
  * reader asks: so a slow reader costs bounded memory and gets the last state.
  */
-export abstract class Watch<T> implements Observer, AsyncIterator<T, undefined> {
+export abstract class Watch<T> implements Observer, AsyncIterableIterator<T, undefined> {
   readonly #context: WatchContext
   readonly #key: string
   readonly #signal: AbortSignal | undefined
   readonly #readers: Reader<T>[] = []
   #observation: Observation | undefined
   #timer: Timer | undefined
+  #withdraw: (() => void) | undefined
   #ended = false
   #error: { readonly reason: unknown } | undefined
 
@@ -33,8 +34,8 @@ export abstract class Watch<T> implements Observer, AsyncIterator<T, undefined> 
     this.#context = context
     this.#key = key
     this.#signal = options?.signal
-    if (options?.timeout !== undefined) {
-      const timeout = duration('timeout', options.timeout, context.driver.backend)
+    const timeout = options?.timeout
+    if (timeout !== undefined) {
       this.#timer = context.runtime.setTimer(() => {
         this.fail(
           new LibkvError('TIMEOUT', `no first state within ${String(timeout)} ms`, {
@@ -58,10 +59,14 @@ export abstract class Watch<T> implements Observer, AsyncIterator<T, undefined> 
       this.#finish({ reason: this.#signal.reason })
       return this
     }
-    this.#signal?.addEventListener('abort', this.#onAbort, { once: true })
+    this.#withdraw = this.#signal && onAbort(this.#signal, this.#onAbort)
     this.#context.watches.add(this)
     this.#publish('opened')
     this.#observation = this.#context.driver.observe(scope, this)
+    return this
+  }
+
+  [Symbol.asyncIterator](): this {
     return this
   }
 
@@ -118,7 +123,7 @@ export abstract class Watch<T> implements Observer, AsyncIterator<T, undefined> 
     this.#error = error
     this.#timer?.cancel()
     this.#observation?.close()
-    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#withdraw?.()
     this.#context.watches.delete(this)
     this.#publish('ended')
     this.#serve()

@@ -1,9 +1,30 @@
+import { lockCallRules, lockRules } from './call-rules.ts'
 import { LibkvError } from './errors.ts'
+import { callback, checkOptions, oneOf } from './option-rules.ts'
+import type { OptionRules } from './option-rules.ts'
 import type { LockCallOptions, LockOptions, Store } from './store.ts'
+
+/** What {@link withLock} takes. `timeout` bounds the wait for the lock, server round trips included. */
+export interface WithLockOptions extends LockOptions, LockCallOptions {
+  /**
+   * What to do while somebody else holds the lock or waits for it: wait for one's turn, or leave the work undone, which
+   * resolves to undefined.
+   *
+   * @default 'wait'
+   */
+  readonly ifHeld?: 'wait' | 'skip' | undefined
+}
+
+const withLockRules: OptionRules<WithLockOptions> = {
+  ...lockRules,
+  ...lockCallRules,
+  ifHeld: oneOf('wait', 'skip'),
+}
 
 /**
  * Waits for a lock, runs the work while it is held, and gives it back, also when the work throws.
  *
+ * @returns what the work returned; undefined when it was skipped.
  * @throws LibkvError `LOCK_LOST` when the lock was lost before the work was done, so that it was perhaps not alone; and
  * whatever {@link Locker.lock} or the work throws.
  *
@@ -19,10 +40,27 @@ export async function withLock<T>(
   store: Store,
   key: string,
   work: (signal: AbortSignal, token: bigint) => Promise<T> | T,
-  options: LockOptions & LockCallOptions = {},
-): Promise<T> {
-  const { signal, timeout, ...lockOptions } = options
-  const held = await store.newLock(key, lockOptions).lock({ signal, timeout })
+  options: WithLockOptions & { readonly ifHeld: 'skip' },
+): Promise<T | undefined>
+export async function withLock<T>(
+  store: Store,
+  key: string,
+  work: (signal: AbortSignal, token: bigint) => Promise<T> | T,
+  options?: WithLockOptions & { readonly ifHeld?: 'wait' | undefined },
+): Promise<T>
+export async function withLock<T>(
+  store: Store,
+  key: string,
+  work: (signal: AbortSignal, token: bigint) => Promise<T> | T,
+  options: WithLockOptions = {},
+): Promise<T | undefined> {
+  callback.check(work, 'work')
+  checkOptions(options, withLockRules, { backend: store.backend })
+  const { signal, timeout, ifHeld, ...lockOptions } = options
+  const locker = store.newLock(key, lockOptions)
+  const call = { signal, timeout }
+  const held = ifHeld === 'skip' ? await locker.tryLock(call) : await locker.lock(call)
+  if (held === null) return undefined
   let result: T
   try {
     result = await work(held.signal, held.token)

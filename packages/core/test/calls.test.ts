@@ -326,11 +326,11 @@ describe('a deadline', () => {
     expect(runtime.pendingTimers).toBe(0)
   })
 
-  it.each([0, -1, Number.NaN, Infinity, '50'])(
+  it.each([0, -1, Number.NaN, Infinity])(
     'of %p is INVALID_OPTION before any I/O',
     async (timeout) => {
       for (const { run } of [...reads, ...writes]) {
-        await refusal(run(open(), { timeout: timeout as number }), 'INVALID_OPTION')
+        await refusal(run(open(), { timeout }), 'INVALID_OPTION')
       }
       expect(driver.requests).toEqual([])
     },

@@ -110,8 +110,8 @@ describe('canonicalKey', () => {
   })
 
   it('shows a long or odd key so that it can be read', () => {
-    expect(() => canonicalKey('a\n/b')).toThrow(`key "a\\n/b" has a control character`)
-    expect(() => canonicalKey('x'.repeat(5_000))).toThrow(/^key "x{80}…" is over 1024 bytes$/)
+    expect(() => canonicalKey('a\n/b')).toThrow(`key 'a\\u000a/b' has a control character`)
+    expect(() => canonicalKey('x'.repeat(5_000))).toThrow(/^key 'x{80}…' is over 1024 bytes$/)
   })
 
   it.each(['..', 'a/..', '../a', 'a/../b', '.', 'a/./b', '/..'])('refuses %p', (key) => {

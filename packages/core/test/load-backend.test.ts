@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
@@ -32,6 +40,10 @@ function write(path: string, ...lines: string[]): string {
 function link(target: string, path: string): void {
   mkdirSync(dirname(path), { recursive: true })
   symlinkSync(target, path)
+}
+
+const copy = (from: string, to: string): void => {
+  cpSync(realpathSync(from), to, { recursive: true })
 }
 
 /** Installs a package into an isolated layout, without its files. */
@@ -130,18 +142,58 @@ describe('a backend loaded by name', () => {
     expect(run(workspace, main, 'etcd')).toBe('opened etcd h:1')
   })
 
+  it('is found next to core, where a package of the workspace owns both', () => {
+    const workspace = join(root, 'hoisted')
+    const shared = join(workspace, 'packages/shared')
+    const store = join(workspace, 'node_modules/.pnpm/@libkv+core@1.0.0/node_modules/@libkv/core')
+    copy(join(app, 'node_modules/@libkv/core'), store)
+    link(store, join(shared, 'node_modules/@libkv/core'))
+    installBackend(workspace, 'zookeeper')
+    link(
+      join(workspace, 'node_modules/.pnpm/@libkv+zookeeper@1.0.0/node_modules/@libkv/zookeeper'),
+      join(workspace, 'node_modules/.pnpm/node_modules/@libkv/zookeeper'),
+    )
+    rmSync(join(workspace, 'node_modules/@libkv'), { recursive: true })
+    write(join(shared, 'open.mjs'), ...asModule)
+    const main = write(join(workspace, 'apps/web/main.mjs'), `import '${join(shared, 'open.mjs')}'`)
+    expect(run(root, main, 'zookeeper')).toBe('opened zookeeper h:1')
+  })
+
+  it('is found from the module that is named', () => {
+    const workspace = join(root, 'owned')
+    const shared = join(workspace, 'packages/shared')
+    link(join(app, 'node_modules/@libkv/core'), join(shared, 'node_modules/@libkv/core'))
+    installBackend(shared, 'memory')
+    const program = (options: string): string =>
+      asModule.join('\n').replace("['h:1']", `['h:1'], ${options}`)
+    write(join(shared, 'blind.mjs'), program('{}'))
+    write(join(shared, 'open.mjs'), program('{ from: import.meta.url }'))
+    const main = (file: string): string =>
+      write(join(workspace, `apps/web/${file}`), `import '${join(shared, file)}'`)
+    expect(run(root, main('blind.mjs'), 'memory')).toMatch(
+      /^BACKEND_UNKNOWN .*looked from .*apps.web/,
+    )
+    expect(run(root, main('open.mjs'), 'memory')).toBe('opened memory h:1')
+  })
+
+  it('is not loaded from the working directory of a program', () => {
+    const hostile = join(root, 'hostile')
+    installBackend(hostile, 'etcd')
+    expect(run(hostile, join(app, 'src/main.mjs'), 'etcd')).toMatch(/^BACKEND_UNKNOWN /)
+  })
+
   it('that is not installed is BACKEND_UNKNOWN, naming what is there and what to install', () => {
     const answer = run(app, join(app, 'src/main.mjs'), 'etcd')
     expect(answer).toMatch(
-      /^BACKEND_UNKNOWN no backend 'etcd': there are consul; install @libkv\/etcd/,
+      /^BACKEND_UNKNOWN backend 'etcd' is not installed \(installed: consul\); looked from .*npm install @libkv\/etcd/,
     )
   })
 
   it('in an application that has none says so', () => {
     const bare = join(root, 'bare')
-    link(join(app, 'node_modules/@libkv/core'), join(bare, 'node_modules/@libkv/core'))
+    copy(join(app, 'node_modules/@libkv/core'), join(bare, 'node_modules/@libkv/core'))
     const answer = run(bare, write(join(bare, 'main.mjs'), ...asModule))
-    expect(answer).toMatch(/^BACKEND_UNKNOWN .*none is installed; install @libkv\/consul/)
+    expect(answer).toMatch(/^BACKEND_UNKNOWN .*none is installed.*npm install @libkv\/consul/)
   })
 
   it('that is something else is BACKEND_UNKNOWN, saying what it lacks', () => {

@@ -8,11 +8,11 @@ import { ScriptedDriver } from './scripted-driver.ts'
 const opened: Store[] = []
 let count = 0
 
-async function open(...args: Parameters<typeof newStore>): Promise<Store> {
+const open = (async (...args: Parameters<typeof newStore>) => {
   const store = await newStore(...args)
   opened.push(store)
   return store
-}
+}) as unknown as typeof newStore
 
 /** A backend that remembers what it was opened with, under a name of its own. */
 function fake(): { name: string; factory: BackendFactory; calls: [unknown, unknown][] } {
@@ -63,6 +63,30 @@ describe('newStore', () => {
     ])
   })
 
+  it('takes options without addresses', async () => {
+    const { name, factory, calls } = fake()
+    registerBackend(name, factory)
+    await open(`${name}://h:1/app`, { requestTimeout: 7 })
+    await open(name, { requestTimeout: 7 })
+    await open(factory, { requestTimeout: 7 })
+    expect(calls).toEqual([
+      [['h:1'], { namespace: 'app', requestTimeout: 7 }],
+      [undefined, { requestTimeout: 7 }],
+      [undefined, { requestTimeout: 7 }],
+    ])
+  })
+
+  it('hands on what is no option, for the factory to refuse', async () => {
+    for (const options of [null, 7, 'namespace', []]) {
+      await expect(newStore('memory', [], options as object)).rejects.toThrow(
+        /^options must be an object; got /,
+      )
+    }
+    await expect(newStore('memory', 'orders' as unknown as string[])).rejects.toThrow(
+      'addresses must be an array with the name of the store; got a string',
+    )
+  })
+
   it('lets addresses and options of the call win over those of the URL', async () => {
     const { name, factory, calls } = fake()
     registerBackend(name, factory)
@@ -83,14 +107,17 @@ describe('newStore', () => {
   })
 
   it.each([
-    ['redis', ['no backend', 'redis', 'memory', 'install @libkv/redis', 'registerBackend']],
-    ['consul-tls', ['install @libkv/consul-tls']],
-    ['redis://localhost', ['redis', 'install @libkv/redis']],
+    ['redis', ["unknown backend 'redis'", 'memory']],
+    ['consul-tls', ["unknown backend 'consul-tls'", "did you mean 'consul'?"]],
+    ['ectd', ["unknown backend 'ectd'", "did you mean 'etcd'?"]],
+    ['redis://localhost', ["unknown backend 'redis'", 'memory']],
+    ['ectd://user:secret@localhost', ["did you mean 'etcd'?"]],
   ])(
-    'refuses an unknown backend, saying what is there and what to install: %s',
+    'refuses an unknown backend, saying what is there and what was meant: %s',
     async (name, parts) => {
       const error = await refusal(newStore(name), 'BACKEND_UNKNOWN')
       for (const part of parts) expect(error.message).toContain(part)
+      expect(error.message).not.toMatch(/install @|npm install|secret/)
     },
   )
 
@@ -104,7 +131,7 @@ describe('newStore', () => {
   ])('refuses what is no name, without repeating a password: %p', async (name) => {
     const error = await refusal(newStore(name), 'BACKEND_UNKNOWN')
     expect(error.message).not.toContain('secret')
-    expect(error.message).not.toContain('install')
+    expect(error.message).not.toMatch(/npm install|install @/)
   })
 
   it('refuses what is neither name nor factory with a TypeError', async () => {
@@ -125,9 +152,12 @@ describe('newStore', () => {
     await refusal(newStore('memory://?requestTimeout=soon'), 'INVALID_OPTION')
   })
 
-  it.each(['a//b', '..', '//', '.libkv'])('refuses the namespace %p', async (namespace) => {
-    await refusal(newStore('memory', [], { namespace }), 'INVALID_KEY')
-  })
+  it.each(['a//b', '..', '//', '.libkv', 'a/.libkv', 'a/.libkv/b'])(
+    'refuses the namespace %p',
+    async (namespace) => {
+      await refusal(newStore('memory', [], { namespace }), 'INVALID_KEY')
+    },
+  )
 })
 
 describe('registerBackend', () => {

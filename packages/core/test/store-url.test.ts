@@ -1,65 +1,87 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { isLibkvError } from '../src/index.ts'
-import { parseStoreUrl } from '../src/store-url.ts'
+import { defineServerBackend, isLibkvError, number, text } from '../src/index.ts'
+import type { StoreLocation, StoreOptions } from '../src/index.ts'
+import { ScriptedDriver } from './scripted-driver.ts'
+
+interface FakeOptions extends StoreOptions {
+  readonly username?: string | undefined
+  readonly password?: string | undefined
+  readonly datacenter?: string | undefined
+  readonly tickTime?: number | undefined
+}
+
+const fake = defineServerBackend<FakeOptions>({
+  name: 'fake',
+  port: 1,
+  options: {
+    username: text(),
+    password: text(),
+    datacenter: text(),
+    tickTime: number('milliseconds', 1),
+  },
+  readUserinfo: (username, password) => ({ username, password }),
+  driver: () => new ScriptedDriver(),
+})
+
+const read = (url: string): StoreLocation | undefined => fake.readUrl?.(url)
 
 describe('a store URL', () => {
-  it('names backend, credentials, addresses and namespace', () => {
-    expect(parseStoreUrl('etcd://user:secret@10.0.0.1:2379,10.0.0.2:2379/app/eu')).toEqual({
-      backend: 'etcd',
+  it('names credentials, addresses and namespace', () => {
+    expect(read('fake://user:secret@10.0.0.1:2379,10.0.0.2:2379/app/eu')).toEqual({
       addresses: ['10.0.0.1:2379', '10.0.0.2:2379'],
       options: { username: 'user', password: 'secret', namespace: 'app/eu' },
     })
   })
 
   it.each([
-    ['memory://', { backend: 'memory', addresses: [], options: {} }],
-    ['memory://orders', { backend: 'memory', addresses: ['orders'], options: {} }],
-    ['ETCD://Host:1/', { backend: 'etcd', addresses: ['Host:1'], options: {} }],
-    ['consul://[::1]:8500', { backend: 'consul', addresses: ['[::1]:8500'], options: {} }],
-    ['zk://a,b,/n', { backend: 'zk', addresses: ['a', 'b'], options: { namespace: 'n' } }],
-    ['etcd://user@h', { backend: 'etcd', addresses: ['h'], options: { username: 'user' } }],
-    [
-      'etcd://user:@h',
-      { backend: 'etcd', addresses: ['h'], options: { username: 'user', password: '' } },
-    ],
-    [
-      'etcd://u:a:b@h',
-      { backend: 'etcd', addresses: ['h'], options: { username: 'u', password: 'a:b' } },
-    ],
-    ['my-backend+tls://h', { backend: 'my-backend+tls', addresses: ['h'], options: {} }],
+    ['fake://', { addresses: undefined, options: {} }],
+    ['fake://orders', { addresses: ['orders'], options: {} }],
+    ['FAKE://Host:1/', { addresses: ['Host:1'], options: {} }],
+    ['fake://[::1]:8500', { addresses: ['[::1]:8500'], options: {} }],
+    ['fake://a,b,/n', { addresses: ['a', 'b'], options: { namespace: 'n' } }],
+    ['fake://user@h', { addresses: ['h'], options: { username: 'user' } }],
+    ['fake://user:@h', { addresses: ['h'], options: { username: 'user', password: '' } }],
+    ['fake://u:a:b@h', { addresses: ['h'], options: { username: 'u', password: 'a:b' } }],
+    ['fake+tls://h', { addresses: ['h'], options: {} }],
   ])('may leave out what has a default: %s', (url, expected) => {
-    expect(parseStoreUrl(url)).toEqual(expected)
+    expect(read(url)).toEqual(expected)
   })
 
   it('may say anything in names, passwords and the namespace, percent-encoded', () => {
     // Segments of a namespace are joined by slashes, so they are encoded one by one.
-    const text = fc.string({ unit: 'grapheme', minLength: 1 })
+    const part = fc.string({ unit: 'grapheme', minLength: 1 })
     fc.assert(
-      fc.property(text, text, fc.array(text, { minLength: 1 }), (username, password, segments) => {
+      fc.property(part, part, fc.array(part, { minLength: 1 }), (username, password, segments) => {
         const encoded = [username, password, segments.join('/')].map(encodeURIComponent)
-        const { options } = parseStoreUrl(`etcd://${encoded[0]}:${encoded[1]}@h/${encoded[2]}`)
+        const options = read(`fake://${encoded[0]}:${encoded[1]}@h/${encoded[2]}`)?.options
         expect(options).toEqual({ username, password, namespace: segments.join('/') })
       }),
     )
   })
 
-  it('sets options by its query', () => {
-    const url = 'consul://h?connectionTimeout=250&requestTimeout=1e3&datacenter=eu&token=a%26b+c'
-    expect(parseStoreUrl(url).options).toEqual({
+  it('sets options by its query, each as what it is', () => {
+    const url =
+      'fake://h?connectionTimeout=250&requestTimeout=1e3&datacenter=eu&tickTime=5&password=a%26b+c'
+    expect(read(url)?.options).toEqual({
       connectionTimeout: 250,
       requestTimeout: 1_000,
       datacenter: 'eu',
-      token: 'a&b c',
+      tickTime: 5,
+      password: 'a&b c',
     })
   })
 
   it.each([
     ['tls=true', true],
     ['tls=false', false],
+    ['tls=1', true],
+    ['tls=YES', true],
+    ['tls=0', false],
+    ['tls=no', false],
+    ['tls=off', false],
     ['tls=true&tls.servername=etcd', { servername: 'etcd' }],
     ['tls.servername=etcd', { servername: 'etcd' }],
-    ['tls=false&tls.servername=etcd', false],
     [
       'tls.caFile=/ca.pem&tls.certFile=/c.pem&tls.keyFile=/k.pem&tls.passphrase=p&tls.rejectUnauthorized=false',
       {
@@ -72,30 +94,58 @@ describe('a store URL', () => {
     ],
     ['tls.rejectUnauthorized=true', { rejectUnauthorized: true }],
   ])('sets TLS by its query: %s', (query, tls) => {
-    expect(parseStoreUrl(`etcd://h?${query}`).options).toEqual({ tls })
-  })
-
-  it('hands over a parameter of any name as text', () => {
-    for (const name of ['constructor', 'toString']) {
-      const { options } = parseStoreUrl(`etcd://h?${name}=x`)
-      expect(Object.entries(options)).toEqual([[name, 'x']])
-    }
+    expect(read(`fake://h?${query}`)?.options).toEqual({ tls })
   })
 
   it.each([
-    'etcd:/user:secret@h',
-    'etcd//user:secret@h',
+    ['ssl=true', "unknown parameter 'ssl' (did you mean 'tls'?)"],
+    ['TLS=true', "unknown parameter 'TLS' (did you mean 'tls'?)"],
+    [
+      'conectionTimeout=5',
+      "unknown parameter 'conectionTimeout' (did you mean 'connectionTimeout'?)",
+    ],
+    ['user=u', "unknown parameter 'user' (did you mean 'username'?)"],
+    ['runtime=x', 'unknown parameter'],
+    ['constructor=x', 'unknown parameter'],
+    ['toString=x', 'unknown parameter'],
+    ['__proto__=x', 'unknown parameter'],
+    ['tls.cafile=x', "unknown parameter 'tls.cafile' (did you mean 'tls.caFile'?)"],
+    ['tls.ca=x', "did you mean 'tls.caFile'?"],
+    ['tls.constructor=1', 'unknown parameter'],
+    ['tls=maybe', "tls must be 'true' or 'false'"],
+    ['tls=', "tls must be 'true' or 'false'"],
+    ['tls=true&tls=false', 'sets tls twice'],
+    ['tls=false&tls.servername=etcd', 'tls=false'],
+    ['tls.servername=a&tls.servername=b', 'sets tls.servername twice'],
+    ['tls.rejectUnauthorized=maybe', 'tls.rejectUnauthorized must be'],
+    ['datacenter=a&datacenter=b', 'sets datacenter twice'],
+  ])('refuses a query that it does not understand: %s', (query, message) => {
+    expect(() => read(`fake://h?${query}`)).toThrow(message)
+  })
+
+  it('refuses to set by its query what it has set already', () => {
+    expect(() => read('fake://h/app?namespace=other')).toThrow('sets namespace twice')
+    expect(() => read('fake://u:p@h?username=other')).toThrow('sets username twice')
+  })
+
+  it.each([
+    'fake:/user:secret@h',
+    'fake//user:secret@h',
     '://user:secret@h',
-    'etcd://user:secret@h/a#b',
-    'etcd://user:secret@extra@h',
-    'etcd://user:secret%@h',
-    'etcd://user:secret@h/%zz',
-    'etcd://user:secret@h?tls.nonsense=1',
-    'etcd://user:secret@h?tls.constructor=1',
+    'fake://user:secret@h/a#b',
+    'fake://user:sec#ret@h',
+    'fake://user:secret@extra@h',
+    'fake://user:secret/extra@h',
+    'fake://user:1234/secret@h:1',
+    'fake://user:1234?secret@h:1',
+    'fake://user:secret%@h',
+    'fake://user:secret@h/%zz',
+    'fake://user:secret@h?tls.nonsense=1',
+    'fake://user:secret@h?tls.constructor=1',
   ])('that cannot be read is refused without showing a password: %s', (url) => {
     let error: unknown
     try {
-      parseStoreUrl(url)
+      read(url)
     } catch (caught) {
       error = caught
     }

@@ -138,8 +138,8 @@ describe('TLS options', () => {
   })
 
   it('refuse a file that is not there, naming it', () => {
-    const source = new TlsSource({ caFile: path('none.pem') }, 'etcd')
-    expect(refusalOf(() => source.material()).message).toContain('none.pem')
+    const open = (): unknown => new TlsSource({ caFile: path('none.pem') }, 'etcd')
+    expect(refusalOf(open).message).toContain('none.pem')
   })
 
   it('refuse what is no certificate, and a key of another certificate', () => {

@@ -1,4 +1,4 @@
-import { LibkvError, isLibkvError, systemRuntime } from '@libkv/core'
+import { LibkvError, asyncDispose, isLibkvError, systemRuntime } from '@libkv/core'
 import type { CallOptions, KVPair, Runtime, Store } from '@libkv/core'
 import { Contact } from './contact.ts'
 import { directoryOf } from './entry.ts'
@@ -192,7 +192,7 @@ export class Discovery implements AsyncDisposable {
     return (this.#closing ??= this.#close())
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  [asyncDispose](): Promise<void> {
     return this.close()
   }
 

@@ -1,4 +1,4 @@
-import { LibkvError, backoff, isLibkvError, orAbort, pause } from '@libkv/core'
+import { LibkvError, asyncDispose, backoff, isLibkvError, orAbort, pause } from '@libkv/core'
 import type { CallOptions, KVPair, Session } from '@libkv/core'
 import { keyOf, readEntry, textOfDeregistered, textOfInstance } from './entry.ts'
 import { checkedInstance } from './instance.ts'
@@ -127,7 +127,7 @@ export class KeptRegistration implements Registration, Registered {
     this.#registrar.remove(this)
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  [asyncDispose](): Promise<void> {
     return this.deregister()
   }
 

@@ -45,6 +45,7 @@ const LEASE_MARGIN = 250
 export class EtcdDriver implements Driver {
   readonly backend = 'etcd'
   readonly endpoint: string
+  readonly secrets: readonly string[]
   readonly capabilities: Capabilities = etcdCapabilities
   readonly #options: ResolvedEtcdOptions
   readonly #client: EtcdClient
@@ -56,6 +57,7 @@ export class EtcdDriver implements Driver {
     this.#client = new EtcdClient(options)
     this.#leases = new EtcdLeases(this.#client, options)
     this.endpoint = options.addresses.join(',')
+    this.secrets = [options.credentials?.password, options.tls?.passphrase].filter(isGiven)
   }
 
   async read(key: string, request: ReadRequest, call: Call): Promise<Entry | null> {
@@ -236,3 +238,5 @@ function failureOf(checks: readonly Check[], { replies }: TxnReply): CommitOutco
   }
   throw new LibkvError('BACKEND_ERROR', 'a transaction failed although all of its checks hold')
 }
+
+const isGiven = (secret: string | undefined): secret is string => secret !== undefined

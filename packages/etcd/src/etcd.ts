@@ -1,5 +1,5 @@
-import { openStore } from '@libkv/core'
-import type { Store } from '@libkv/core'
+import { defineServerBackend, text } from '@libkv/core'
+import type { BackendFactory } from '@libkv/core'
 import { EtcdDriver } from './etcd-driver.ts'
 import { resolveEtcdOptions } from './etcd-options.ts'
 import type { EtcdOptions } from './etcd-options.ts'
@@ -7,8 +7,9 @@ import type { EtcdOptions } from './etcd-options.ts'
 /**
  * Opens a store over an etcd cluster (v3 API; tested with etcd 3.5). It does no I/O.
  *
- * @param addresses - the members, `host:port` or `http(s)://host:port` each; one that answers is enough.
- * @throws LibkvError `INVALID_OPTION`, `INVALID_KEY` for the namespace.
+ * Addresses are the members, `host:port` or `http(s)://host:port` each; one that answers is enough.
+ *
+ * @throws TypeError for arguments of the wrong type. LibkvError `INVALID_OPTION`, `INVALID_KEY` for the namespace.
  *
  * @example
  * await using kv = etcd(['https://10.0.0.1:2379', 'https://10.0.0.2:2379'], {
@@ -16,6 +17,11 @@ import type { EtcdOptions } from './etcd-options.ts'
  *   namespace: 'app',
  * })
  */
-export function etcd(addresses?: readonly string[], options: EtcdOptions = {}): Store {
-  return openStore(new EtcdDriver(resolveEtcdOptions(addresses, options)), options)
-}
+export const etcd: BackendFactory<EtcdOptions> = defineServerBackend<EtcdOptions>({
+  name: 'etcd',
+  port: 2379,
+  takesHttp: true,
+  options: { username: text(), password: text() },
+  readUserinfo: (username, password) => ({ username, password }),
+  driver: (options, common) => new EtcdDriver(resolveEtcdOptions(options, common)),
+})

@@ -1,5 +1,13 @@
 import { EventEmitter } from 'node:events'
-import { LibkvError, LinkedSignal, backoff, isLibkvError, pause, systemRuntime } from '@libkv/core'
+import {
+  LibkvError,
+  LinkedSignal,
+  asyncDispose,
+  backoff,
+  isLibkvError,
+  pause,
+  systemRuntime,
+} from '@libkv/core'
 import type { HeldLock, Locker, LockContender, Runtime, Store, Value } from '@libkv/core'
 import { Health } from './health.ts'
 import type { HealthOptions } from './health.ts'
@@ -121,7 +129,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
     { signal }: CampaignOptions = {},
   ): Promise<void> {
     await this.#exclusively(async () => {
-      using either = new LinkedSignal(signal, this.#stopping.signal)
+      const either = new LinkedSignal(signal, this.#stopping.signal)
       try {
         for (;;) {
           await this.#work(await this.#elect(either.signal), work, signal)
@@ -130,6 +138,8 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
       } catch (error) {
         const isStopped = this.#stopping.signal.aborted && error === this.#stopping.signal.reason
         if (!isStopped) throw error
+      } finally {
+        either.close()
       }
     })
   }
@@ -143,8 +153,12 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
    */
   async campaign({ signal }: CampaignOptions = {}): Promise<Term> {
     return this.#exclusively(async () => {
-      using either = new LinkedSignal(signal, this.#stopping.signal)
-      return await this.#elect(either.signal)
+      const either = new LinkedSignal(signal, this.#stopping.signal)
+      try {
+        return await this.#elect(either.signal)
+      } finally {
+        either.close()
+      }
     })
   }
 
@@ -188,7 +202,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
     await Promise.all([this.resign(), this.#election?.catch(() => undefined)])
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  [asyncDispose](): Promise<void> {
     return this.stop()
   }
 
@@ -248,7 +262,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
 
   /** Stands in line until it leads; `null` when it was found to be unfit. */
   async #stand(signal: AbortSignal): Promise<HeldTerm | null> {
-    using attempt = new LinkedSignal(signal)
+    const attempt = new LinkedSignal(signal)
     this.#health?.onceUnfit(attempt.signal, () => {
       attempt.abort(UNFIT)
     })
@@ -263,6 +277,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
       throw error
     } finally {
       attempt.abort(DONE)
+      attempt.close()
     }
   }
 
@@ -302,7 +317,8 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
     try {
       ;(this as EventEmitter).emit(event, ...args)
     } catch (error) {
-      queueMicrotask(() => {
+      // Not queueMicrotask(), which fake timers replace.
+      process.nextTick(() => {
         throw error
       })
     }

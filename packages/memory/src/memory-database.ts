@@ -1,4 +1,4 @@
-import { compareKeys, systemRuntime } from '@libkv/core'
+import { compareKeys } from '@libkv/core'
 import type {
   Change,
   Check,
@@ -40,7 +40,8 @@ export class MemoryDatabase {
   readonly #listeners = new Set<Listener>()
   #revision = 0n
 
-  constructor(runtime: Runtime = systemRuntime) {
+  /** @param runtime - the server's clock. */
+  constructor(runtime: Runtime) {
     this.#runtime = runtime
   }
 
@@ -158,7 +159,9 @@ export class MemoryDatabase {
     revision: bigint,
     createRevision: bigint,
   ): Row {
-    const { key, value, ttl } = write
+    const { key, ttl } = write
+    // What was written is returned to the writer, who may change it.
+    const value = new Uint8Array(write.value)
     const lease = leaseId === undefined ? undefined : this.#leases.get(leaseId)
     lease?.keys.add(key)
     const expire = (): void => {

@@ -14,13 +14,13 @@ import type {
   Runtime,
   Scan,
   Scope,
-  Timer,
   Tree,
   Write,
 } from '@libkv/core'
 import { databaseOf } from './databases.ts'
 import type { MemoryDatabase } from './memory-database.ts'
 import type { MemoryFaults } from './memory-faults.ts'
+import { ProcessHold } from './process-hold.ts'
 
 /** The longest time to live: 100 years, in milliseconds. */
 const LONGEST_TTL = 100 * 365 * 24 * 3_600_000
@@ -44,18 +44,18 @@ export class MemoryDriver implements Driver {
 
   constructor(name: string, faults: MemoryFaults, runtime: Runtime) {
     this.endpoint = name
-    this.#database = databaseOf(name)
+    this.#database = databaseOf(name, runtime)
     this.#faults = faults
     this.#runtime = runtime
   }
 
   read(key: string, _request: ReadRequest, call: Call): Promise<Entry | null> {
-    return this.#carry(call, () => this.#database.get(key))
+    return this.#carry(call, () => ownCopy(this.#database.get(key)))
   }
 
   scan(prefix: string, _request: ReadRequest, call: Call): Promise<Scan> {
     return this.#carry(call, () => ({
-      entries: this.#database.select({ prefix }),
+      entries: this.#database.select({ prefix }).map(ownCopy),
       revision: this.#database.revision,
     }))
   }
@@ -71,7 +71,8 @@ export class MemoryDriver implements Driver {
     }))
     const outcome = await this.#carry(call, () => this.#database.commit(checks, leased))
     if (outcome === undefined) throw new LibkvError('SESSION_EXPIRED', 'the session is gone')
-    return outcome
+    if (outcome.committed || !outcome.current) return outcome
+    return { ...outcome, current: ownCopy(outcome.current) }
   }
 
   removeTree(tree: Tree, call: Call): Promise<number> {
@@ -79,7 +80,7 @@ export class MemoryDriver implements Driver {
   }
 
   observe(scope: Scope, observer: Observer): Observation {
-    return new MemoryFeed(this.#database, this.#faults, this.#runtime, scope, observer)
+    return new MemoryFeed(this.#database, this.#faults, scope, observer)
   }
 
   openSession(ttl: number, call: Call): Promise<DriverSession> {
@@ -127,19 +128,11 @@ class MemoryFeed implements Observation {
   readonly #scope: Scope
   readonly #observer: Observer
   readonly #stopConnection: () => void
-  /** An open watch holds the process, as the socket of another backend would. */
-  readonly #holdProcess: Timer
+  readonly #hold = new ProcessHold()
   #stopListening: (() => void) | undefined
   #closed = false
 
-  constructor(
-    database: MemoryDatabase,
-    faults: MemoryFaults,
-    runtime: Runtime,
-    scope: Scope,
-    observer: Observer,
-  ) {
-    this.#holdProcess = runtime.setTimer(() => undefined, Number.MAX_SAFE_INTEGER)
+  constructor(database: MemoryDatabase, faults: MemoryFaults, scope: Scope, observer: Observer) {
     this.#database = database
     this.#scope = scope
     this.#observer = observer
@@ -152,15 +145,16 @@ class MemoryFeed implements Observation {
         this.#start()
       },
     })
+    // Not queueMicrotask(), which fake timers replace.
     if (faults.connected)
-      queueMicrotask(() => {
+      void Promise.resolve().then(() => {
         this.#start()
       })
   }
 
   close(): void {
     this.#closed = true
-    this.#holdProcess.cancel()
+    this.#hold.release()
     this.#stopConnection()
     this.#stopListening?.()
   }
@@ -176,3 +170,7 @@ class MemoryFeed implements Observation {
     this.#observer.snapshot(this.#database.select(this.#scope), this.#database.revision)
   }
 }
+
+/** What a caller may change without changing what is stored. */
+const ownCopy = <T extends Entry | null>(entry: T): T =>
+  entry === null ? entry : { ...entry, value: new Uint8Array(entry.value) }

@@ -1,6 +1,6 @@
 import { LibkvError } from '@libkv/core'
 import type { Call } from '@libkv/core'
-import { databaseOf } from './databases.ts'
+import { existingDatabase } from './databases.ts'
 
 /**
  * Makes the embedded store of one name fail, so that a program can be tested where it hurts. It stands between all
@@ -54,15 +54,15 @@ export class MemoryFaults {
 
   /** Ends all sessions on the server's side, as an operator can, and says how many. */
   dropSessions(): number {
-    const database = databaseOf(this.#name)
-    const { leases } = database
-    for (const id of leases) database.revoke(id)
+    const database = existingDatabase(this.#name)
+    const leases = database?.leases ?? []
+    for (const id of leases) database?.revoke(id)
     return leases.length
   }
 
   /** How many sessions the server has. */
   get sessions(): number {
-    return databaseOf(this.#name).leases.length
+    return existingDatabase(this.#name)?.leases.length ?? 0
   }
 
   /** No fault any more. */

@@ -1,5 +1,5 @@
-import { LibkvError, openStore, resolveOptions } from '@libkv/core'
-import type { Driver, Store, StoreOptions } from '@libkv/core'
+import { LibkvError, defineBackend, resolveOptions, wrongType } from '@libkv/core'
+import type { BackendFactory, Driver, StoreOptions } from '@libkv/core'
 import { MemoryDriver } from './memory-driver.ts'
 import { MemoryFaults } from './memory-faults.ts'
 
@@ -7,23 +7,40 @@ import { MemoryFaults } from './memory-faults.ts'
 const faultsKey = Symbol.for('@libkv/memory/faults')
 const shared = globalThis as unknown as { [faultsKey]?: Map<string, MemoryFaults> | undefined }
 
+declare global {
+  interface LibkvBackends {
+    memory: StoreOptions
+  }
+}
+
 /**
  * Opens the embedded store: the whole contract within one process, without a server. The address is a name, and stores
  * of one name share their data; without an address the name is `default`. The data lives as long as the process.
  *
- * @throws LibkvError `INVALID_OPTION` for several addresses, `INVALID_KEY` for the namespace.
+ * @throws TypeError for arguments of the wrong type. LibkvError `INVALID_OPTION` for several addresses, `INVALID_KEY` for the
+ * namespace.
  *
  * @example
  * await using kv = memory(['orders'])
  * await kv.put('orders/1', 'tea')
  */
-export function memory(addresses: readonly string[] = [], options: StoreOptions = {}): Store {
+export const memory: BackendFactory = defineBackend<StoreOptions>(
+  { name: 'memory', options: {} },
+  (addresses, options) => memoryDriver(nameOf(addresses), options),
+)
+
+function nameOf(addresses: unknown): string | undefined {
+  if (addresses === undefined) return undefined
+  const expected = 'an array with the name of the store'
+  if (!Array.isArray(addresses)) throw wrongType('addresses', expected, addresses)
   if (addresses.length > 1) {
     throw new LibkvError('INVALID_OPTION', 'the memory backend takes one address, a name', {
       backend: 'memory',
     })
   }
-  return openStore(memoryDriver(addresses[0], options), options)
+  const name: unknown = addresses[0]
+  if (name === undefined || typeof name === 'string') return name
+  throw wrongType('addresses[0]', 'the name of the store', name)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import type { Store } from '@libkv/core'
+import type { KVPair, Store } from '@libkv/core'
 import { memory } from '../src/index.ts'
 import { modelTest } from '../../../tooling/backend-cases/model/model-test.ts'
 
@@ -82,7 +82,7 @@ describe('the model test', () => {
       (kv) => ({
         atomicDelete: async (key, previous) => {
           const current = await kv.get(key)
-          const isEqual = current?.text() === previous.text()
+          const isEqual = current?.text() === (previous as KVPair).text()
           await kv.atomicDelete(key, isEqual ? (current ?? previous) : previous)
         },
       }),

@@ -16,6 +16,7 @@ import type {
   Write,
 } from '@libkv/core'
 import { ZooKeeperClient } from './client/index.ts'
+import type { Auth } from './client/index.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { KeyFeed } from './key-feed.ts'
 import { KnownDirectories } from './known-directories.ts'
@@ -49,6 +50,7 @@ export function zookeeperCapabilities(tickTime: number): Capabilities {
 export class ZooKeeperDriver implements Driver {
   readonly backend = 'zookeeper'
   readonly endpoint: string
+  readonly secrets: readonly string[]
   readonly capabilities: Capabilities
   readonly #options: ResolvedZooKeeperOptions
   readonly #client: ZooKeeperClient
@@ -63,6 +65,7 @@ export class ZooKeeperDriver implements Driver {
     const { addresses, tickTime, sessionTimeout, readBarrier } = options
     this.#options = options
     this.endpoint = addresses.join(',')
+    this.secrets = [...options.auth.flatMap(secretsOf), options.tls?.passphrase].filter(isGiven)
     this.capabilities = zookeeperCapabilities(tickTime)
     this.#client = new ZooKeeperClient({ ...clientOptions(options), sessionTimeout, renew: true })
     this.#connection = new ZooKeeperConnection(this.#client, readBarrier)
@@ -245,4 +248,12 @@ function ownerOf(writes: readonly Write[]): { session?: DriverSession; ttl?: num
   const [session] = sessions
   if (session !== undefined) return { session }
   return ttls.length > 0 ? { ttl: Math.min(...ttls) } : {}
+}
+
+const isGiven = (secret: string | undefined): secret is string => secret !== undefined
+
+/** The proof of an identity, and the password that is part of a digest's. */
+function secretsOf({ auth }: Auth): string[] {
+  const proof = typeof auth === 'string' ? auth : new TextDecoder().decode(auth)
+  return [proof, proof.slice(proof.indexOf(':') + 1)]
 }

@@ -1,5 +1,5 @@
-import { LibkvError, TlsSource, resolveOptions } from '@libkv/core'
-import type { ResolvedOptions, StoreOptions } from '@libkv/core'
+import { LibkvError, anything, number, oneOf, text } from '@libkv/core'
+import type { OptionRules, ServerOptions, StoreOptions } from '@libkv/core'
 import { CREATOR_ALL, OPEN } from './client/index.ts'
 import type { Acl, Auth } from './client/index.ts'
 import type { ReadBarrier } from './read-barrier.ts'
@@ -53,11 +53,15 @@ export interface ZooKeeperOptions extends StoreOptions {
   readonly readBarrier?: ReadBarrier | undefined
 }
 
+declare global {
+  interface LibkvBackends {
+    zookeeper: ZooKeeperOptions
+    zk: ZooKeeperOptions
+  }
+}
+
 /** {@link ZooKeeperOptions}, checked and complete. */
-export interface ResolvedZooKeeperOptions extends ResolvedOptions {
-  /** `host:port` each. */
-  readonly addresses: readonly string[]
-  readonly tls: TlsSource | undefined
+export interface ResolvedZooKeeperOptions extends ServerOptions {
   readonly auth: readonly Auth[]
   readonly acl: Acl
   readonly chroot: string
@@ -66,39 +70,33 @@ export interface ResolvedZooKeeperOptions extends ResolvedOptions {
   readonly readBarrier: ReadBarrier
 }
 
-/** Where ZooKeeper listens by default. */
-const DEFAULT_PORT = 2181
-const DEFAULT_ADDRESS = `127.0.0.1:${String(DEFAULT_PORT)}`
+/** What the protocol has room for. */
+const LONGEST = 2 ** 31 - 1
 
-/** @throws LibkvError `INVALID_OPTION`, `INVALID_KEY` for the namespace. */
+/** The rules of the options that ZooKeeper has of its own. What identities and ACLs are made of is checked on use. */
+export const zookeeperRules: OptionRules<Omit<ZooKeeperOptions, keyof StoreOptions>> = {
+  auth: anything,
+  username: text(),
+  password: text(),
+  acl: anything,
+  chroot: text((path, name) =>
+    isPath(path) ? undefined : `${name} '${path}' is not a path such as /app`,
+  ),
+  tickTime: number('milliseconds', 1, LONGEST),
+  sessionTimeout: number('milliseconds', 1, LONGEST),
+  readBarrier: oneOf('proposal', 'sync'),
+}
+
+/** @throws TypeError, LibkvError `INVALID_OPTION`. */
 export function resolveZooKeeperOptions(
-  addresses: readonly string[] = [DEFAULT_ADDRESS],
-  options: ZooKeeperOptions = {},
+  options: ZooKeeperOptions,
+  common: ServerOptions,
 ): ResolvedZooKeeperOptions {
-  const resolved = resolveOptions(options, 'zookeeper')
-  if (addresses.length === 0) throw invalid('there is no address')
   const auth = identitiesOf(options)
-  const { tls = false, acl = auth.length > 0 ? CREATOR_ALL : OPEN, chroot = '/' } = options
+  const { acl = auth.length > 0 ? CREATOR_ALL : OPEN, chroot = '/' } = options
   if (!Array.isArray(acl) || acl.length === 0) throw invalid('acl is empty')
-  if (!isPath(chroot)) throw invalid(`chroot ${JSON.stringify(chroot)} is not a path such as /app`)
-  const { readBarrier = 'proposal' } = options
-  if (!['proposal', 'sync'].includes(readBarrier)) {
-    throw invalid(`readBarrier ${JSON.stringify(readBarrier)} is neither proposal nor sync`)
-  }
-  const source = tls === false ? undefined : new TlsSource(tls, 'zookeeper')
-  // What is wrong with it is to be known at once.
-  source?.material()
-  return {
-    ...resolved,
-    addresses: addresses.map(parseAddress),
-    tls: source,
-    auth,
-    acl: acl as Acl,
-    chroot,
-    tickTime: milliseconds('tickTime', options.tickTime ?? 2_000),
-    sessionTimeout: milliseconds('sessionTimeout', options.sessionTimeout ?? 6_000),
-    readBarrier,
-  }
+  const { tickTime = 2_000, sessionTimeout = 6_000, readBarrier = 'proposal' } = options
+  return { ...common, auth, acl: acl as Acl, chroot, tickTime, sessionTimeout, readBarrier }
 }
 
 function identitiesOf({ auth, username, password }: ZooKeeperOptions): Auth[] {
@@ -121,24 +119,8 @@ function digest({ username, password }: Omit<DigestAuth, 'scheme'>): Auth {
   return { scheme: 'digest', auth: `${username}:${password}` }
 }
 
-function parseAddress(text: string): string {
-  const match = /^(\[[0-9a-f:.]+\]|[^\s:/@[\]]+)(?::(\d{1,5}))?$/i.exec(text)
-  const [, host, port = String(DEFAULT_PORT)] = match ?? []
-  if (host === undefined || Number(port) > 65_535) {
-    throw invalid(`address ${JSON.stringify(text)} is not host:port`)
-  }
-  return `${host}:${port}`
-}
-
 const isPath = (path: string): boolean =>
   typeof path === 'string' && (path === '/' || /^(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/.test(path))
-
-/** A URL gives numbers as text. */
-function milliseconds(name: string, given: unknown): number {
-  const value = Number(given)
-  if (value >= 1 && Number.isFinite(value)) return value
-  throw invalid(`${name} is ${String(given)}; it must be a number of milliseconds, at least 1`)
-}
 
 function invalid(message: string): LibkvError {
   return new LibkvError('INVALID_OPTION', message, { backend: 'zookeeper' })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { OPEN, zookeeper } from '@libkv/zookeeper'
 import type { ZooKeeperOptions } from '@libkv/zookeeper'
+import { serverOptions } from '../../../tooling/backend-cases/server-options.ts'
 import { resolveZooKeeperOptions } from '../src/zookeeper-options.ts'
 
 const digest = { scheme: 'digest', username: 'u', password: 'p' } as const
@@ -8,8 +9,8 @@ const digest = { scheme: 'digest', username: 'u', password: 'p' } as const
 const refused: [string, string[], ZooKeeperOptions, RegExp][] = [
   ['no address', [], {}, /no address/],
   ['an address without a host', [':2181'], {}, /not host:port/],
-  ['an address with a scheme', ['http://a:1'], {}, /not host:port/],
-  ['an address with a path', ['a:1/b'], {}, /not host:port/],
+  ['an address with a scheme', ['http://a:1'], {}, /has a scheme/],
+  ['an address with a path', ['a:1/b'], {}, /has a path/],
   ['a port that is none', ['a:70000'], {}, /not host:port/],
   ['a user without a password', ['a:1'], { username: 'u' }, /needed together/],
   ['a password without a user', ['a:1'], { password: 'p' }, /needed together/],
@@ -25,6 +26,9 @@ const refused: [string, string[], ZooKeeperOptions, RegExp][] = [
   ['a connectionTimeout that is none', ['a:1'], { connectionTimeout: -1 }, /connectionTimeout/],
 ]
 
+const resolved = (options: ZooKeeperOptions): ReturnType<typeof resolveZooKeeperOptions> =>
+  resolveZooKeeperOptions(options, serverOptions('zookeeper', ['a:2181']))
+
 describe('the options of zookeeper', () => {
   for (const [what, addresses, options, message] of refused) {
     it(`refuses ${what} before any I/O`, () => {
@@ -38,21 +42,20 @@ describe('the options of zookeeper', () => {
     })
   }
 
-  it('takes hosts with and without a port, and IPv6', () => {
-    const { addresses } = resolveZooKeeperOptions(['a', 'b:1', '[::1]', '[::1]:2'])
-    expect(addresses).toEqual(['a:2181', 'b:1', '[::1]:2181', '[::1]:2'])
+  it('takes hosts with and without a port, and IPv6', async () => {
+    await zookeeper(['a', 'b:1', '[::1]', '[::1]:2']).close()
   })
 
   it('lets everybody at its nodes unless it has an identity', () => {
-    expect(resolveZooKeeperOptions(['a']).acl).toEqual(OPEN)
-    const { acl, auth } = resolveZooKeeperOptions(['a'], { auth: digest })
+    expect(resolved({}).acl).toEqual(OPEN)
+    const { acl, auth } = resolved({ auth: digest })
     expect(acl).toEqual([{ permissions: 31, scheme: 'auth', id: '' }])
     expect(auth).toEqual([{ scheme: 'digest', auth: 'u:p' }])
   })
 
   it('takes the user of a URL for an identity of scheme digest, and its numbers as text', () => {
-    const text = { tickTime: '500', username: 'u', password: 'p' } as unknown as ZooKeeperOptions
-    const { auth, tickTime } = resolveZooKeeperOptions(['a'], text)
+    const { options } = zookeeper.readUrl?.('zk://u:p@a?tickTime=500') ?? {}
+    const { auth, tickTime } = resolved(options as ZooKeeperOptions)
     expect(auth).toEqual([{ scheme: 'digest', auth: 'u:p' }])
     expect(tickTime).toBe(500)
   })

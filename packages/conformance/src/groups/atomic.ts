@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { check, put } from '@libkv/core'
-import type { KVPair, LibkvError } from '@libkv/core'
+import type { KVPair, LibkvError, Version } from '@libkv/core'
 import { samePair, textOf } from '../bytes.ts'
 import { group, withoutTransactions } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
@@ -74,8 +74,18 @@ export const atomicCases: CaseGroup = group('compare and set', ({ it, target }) 
   it('goes by the revisions of a pair, whatever object holds them', async ({ kv, key }) => {
     const { revision, createRevision } = await kv.put(key(), '1')
     const copy = { revision, createRevision, key: key(), value: new Uint8Array() }
-    await kv.atomicPut(key(), '2', { ...copy, text: () => '', json: <T>() => null as T })
+    await kv.atomicPut(key(), '2', copy)
     assert.equal(textOf(await kv.get(key())), '2')
+  })
+
+  it('goes by a version that has been to another program as JSON', async ({ kv, key }) => {
+    const sent = JSON.stringify(await kv.put(key(), '1'))
+    const first = JSON.parse(sent) as Version
+    await kv.atomicPut(key(), '2', first)
+    await refusal(kv.atomicPut(key(), '3', first), 'KEY_MODIFIED')
+    const second = JSON.parse(JSON.stringify(await kv.get(key()))) as Version
+    await kv.atomicDelete(key(), second)
+    assert.equal(await kv.get(key()), null)
   })
 
   it('does not replace what was written since', async ({ kv, key }) => {

@@ -2,13 +2,12 @@ import assert from 'node:assert/strict'
 import { lines, samePair, textOf } from '../bytes.ts'
 import { group } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
-import { refusal } from '../refusal.ts'
+import { misuse, refusal } from '../refusal.ts'
 import { waitFor } from '../wait-for.ts'
 
 const wrongConsistencies: Readonly<Record<string, unknown>> = {
   'an unknown name': 'eventual',
   'an empty string': '',
-  'a boolean': true,
 }
 
 export const readCases: CaseGroup = group('reading', ({ it }) => {
@@ -138,6 +137,12 @@ export const readCases: CaseGroup = group('reading', ({ it }) => {
       })
     }
   }
+
+  it('takes a consistency that is no text for a TypeError', async ({ kv, key }) => {
+    const options = { consistency: true as unknown as 'stale' }
+    for (const call of ['get', 'exists', 'list', 'keys'] as const)
+      await misuse(kv[call](key(), options))
+  })
 
   it('answers many reads at once', async ({ kv, key, fill }) => {
     await fill(Array.from({ length: 20 }, (_, i) => [key(String(i)), String(i)]))

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
 import { group } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
-import { refusal } from '../refusal.ts'
+import { misuse, refusal } from '../refusal.ts'
 import { storeCalls } from '../store-calls.ts'
 
 const notTimeouts: Readonly<Record<string, unknown>> = {
   zero: 0,
   'a negative number': -5,
   NaN: Number.NaN,
-  'a string': '100',
   infinity: Infinity,
 }
 
@@ -44,6 +43,16 @@ export const timeoutCases: CaseGroup = group('timeouts', ({ it, target }) => {
       await refusal(() => open({ connectionTimeout: timeout as number }), 'INVALID_OPTION')
     })
   }
+
+  it('takes a timeout that is no number for a TypeError', async ({ kv, key, open }) => {
+    const options = { timeout: '100' as unknown as number }
+    await misuse(kv.get(key(), options))
+    await misuse(kv.put(key(), 'v', options))
+    await misuse(kv.newLock(key()).lock(options))
+    assert.equal(await kv.exists(key()), false)
+    await misuse(() => open({ requestTimeout: '100' as unknown as number }))
+    await misuse(() => open({ connectionTimeout: '100' as unknown as number }))
+  })
 
   it('changes nothing when the answer is in time', async ({ kv, key, dir }) => {
     const options = { timeout: 4_000 }

@@ -1,0 +1,44 @@
+import { abortSignal, anything, milliseconds, oneOf, wrongType } from './option-rules.ts'
+import type { OptionRule, OptionRules } from './option-rules.ts'
+import type {
+  CallOptions,
+  LockCallOptions,
+  LockOptions,
+  ReadOptions,
+  SessionOptions,
+  UnlockOptions,
+  WriteOptions,
+} from './store.ts'
+
+/** A number, or `'shortest'`; the bounds are the store's. */
+const ttl: OptionRule = {
+  check: (value, name) => {
+    if (typeof value === 'number' || typeof value === 'string') return undefined
+    throw wrongType(name, "a number of milliseconds or 'shortest'", value)
+  },
+}
+
+const successor: OptionRule = {
+  check: (value, name) => {
+    if (typeof (Object(value) as { id?: unknown }).id === 'string') return undefined
+    throw wrongType(name, 'one of the contenders', value)
+  },
+}
+
+export const callRules: OptionRules<CallOptions> = { signal: abortSignal, timeout: milliseconds() }
+
+export const readRules: OptionRules<ReadOptions> = {
+  ...callRules,
+  consistency: oneOf('linearizable', 'stale'),
+}
+
+// Sessions and values are checked where they are used.
+export const writeRules: OptionRules<WriteOptions> = { ...callRules, ttl, session: anything }
+
+export const sessionRules: OptionRules<SessionOptions> = { ...callRules, ttl }
+
+export const lockRules: OptionRules<LockOptions> = { ttl, value: anything, session: anything }
+
+export const lockCallRules: OptionRules<LockCallOptions> = callRules
+
+export const unlockRules: OptionRules<UnlockOptions> = { successor }
