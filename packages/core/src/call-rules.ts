@@ -11,7 +11,7 @@ import type {
 } from './store.ts'
 
 /** A number, or `'shortest'`; the bounds are the store's. */
-const ttl: OptionRule = {
+export const ttlRule: OptionRule = {
   check: (value, name) => {
     if (typeof value === 'number' || typeof value === 'string') return undefined
     throw wrongType(name, "a number of milliseconds or 'shortest'", value)
@@ -33,11 +33,19 @@ export const readRules: OptionRules<ReadOptions> = {
 }
 
 // Sessions and values are checked where they are used.
-export const writeRules: OptionRules<WriteOptions> = { ...callRules, ttl, session: anything }
+export const writeRules: OptionRules<WriteOptions> = {
+  ...callRules,
+  ttl: ttlRule,
+  session: anything,
+}
 
-export const sessionRules: OptionRules<SessionOptions> = { ...callRules, ttl }
+export const sessionRules: OptionRules<SessionOptions> = { ...callRules, ttl: ttlRule }
 
-export const lockRules: OptionRules<LockOptions> = { ttl, value: anything, session: anything }
+export const lockRules: OptionRules<LockOptions> = {
+  ttl: ttlRule,
+  value: anything,
+  session: anything,
+}
 
 export const lockCallRules: OptionRules<LockCallOptions> = callRules
 

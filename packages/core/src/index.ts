@@ -38,7 +38,7 @@ export type { UpdateOptions } from './update.ts'
 export { withLock } from './with-lock.ts'
 export type { WithLockOptions } from './with-lock.ts'
 export { compareKeys, MAX_KEY_BYTES } from './keys.ts'
-export { MAX_VALUE_BYTES } from './values.ts'
+export { bytesOf, MAX_VALUE_BYTES } from './values.ts'
 export { callChannel, sessionChannel, watchChannel } from './diagnostics.ts'
 export type { CallMessage, SessionMessage, WatchMessage } from './diagnostics.ts'
 export type { StoreOptions } from './options.ts'
@@ -63,7 +63,7 @@ export {
 } from './option-rules.ts'
 export type { OptionRule, OptionRules } from './option-rules.ts'
 export { runtimeRule } from './runtime.ts'
-export { callRules } from './call-rules.ts'
+export { callRules, ttlRule, writeRules } from './call-rules.ts'
 export { checkTtl } from './ttl.ts'
 
 // For authors of backends.

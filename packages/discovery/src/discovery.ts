@@ -1,5 +1,21 @@
-import { LibkvError, asyncDispose, isLibkvError, systemRuntime } from '@libkv/core'
-import type { CallOptions, KVPair, Runtime, Store } from '@libkv/core'
+import {
+  LibkvError,
+  abortSignal,
+  anything,
+  asyncDispose,
+  callRules,
+  checkOptions,
+  checkTtl,
+  isLibkvError,
+  milliseconds,
+  number,
+  oneOf,
+  runtimeRule,
+  systemRuntime,
+  text,
+  ttlRule,
+} from '@libkv/core'
+import type { CallOptions, KVPair, OptionRules, Runtime, Store, Ttl } from '@libkv/core'
 import { Contact } from './contact.ts'
 import { directoryOf } from './entry.ts'
 import { InstanceWatch } from './instance-watch.ts'
@@ -27,7 +43,7 @@ export interface DiscoveryOptions {
    *
    * @default 20_000
    */
-  readonly ttl?: number | undefined
+  readonly ttl?: Ttl | undefined
   /**
    * When `resolve()` leaves out an instance that was reported as broken: after so many reports within the period, until the
    * period, in milliseconds, is over.
@@ -46,7 +62,7 @@ export interface RegisterOptions extends CallOptions {
    *
    * @default that of the discovery
    */
-  readonly ttl?: number | undefined
+  readonly ttl?: Ttl | undefined
 }
 
 /** What `resolve()` takes. */
@@ -72,6 +88,27 @@ export interface Resolved {
   reportBroken(): void
 }
 
+const discoveryRules: OptionRules<DiscoveryOptions> = {
+  prefix: text(),
+  ttl: ttlRule,
+  broken: anything,
+  runtime: runtimeRule,
+}
+
+const brokenRules: OptionRules<BrokenPolicy> = {
+  reports: number('reports', 1),
+  period: milliseconds(0),
+}
+
+const registerRules: OptionRules<RegisterOptions> = { ...callRules, ttl: ttlRule }
+
+const watchRules: OptionRules<Pick<CallOptions, 'signal'>> = { signal: abortSignal }
+
+const resolveRules: OptionRules<ResolveOptions> = {
+  ...callRules,
+  strategy: oneOf('round-robin', 'random'),
+}
+
 /**
  * Registers instances of services in a store, and finds those that others have registered.
  *
@@ -94,18 +131,18 @@ export class Discovery implements AsyncDisposable {
 
   /** @throws LibkvError `INVALID_OPTION`. What is wrong with the prefix is said by the first call. */
   constructor(store: Store, options: DiscoveryOptions = {}) {
+    const { backend } = store
+    checkOptions(options, discoveryRules, { backend })
     const { prefix = 'services', ttl = 20_000, broken = {}, runtime = systemRuntime } = options
+    checkOptions(broken, brokenRules, { backend, prefix: 'broken.' })
     const { reports = 2, period = 30_000 } = broken
     this.#store = store
     this.#prefix = prefix.replace(/^\/|\/$/g, '')
-    this.#ttl = ttl
+    this.#ttl = this.#checkedTtl(ttl)
     this.#broken = { reports, period }
     this.#runtime = runtime
     if (this.#prefix === '') throw invalid('prefix is empty')
-    if (!(reports >= 1)) throw invalid('broken.reports must be at least 1')
-    if (!(period >= 0)) throw invalid('broken.period must be a number of milliseconds')
-    this.#checkTtl(ttl)
-    this.#contact = new Contact(store, this.#prefix, ttl, runtime)
+    this.#contact = new Contact(store, this.#prefix, this.#ttl, runtime)
   }
 
   /**
@@ -117,10 +154,10 @@ export class Discovery implements AsyncDisposable {
    */
   async register(instance: NewInstance, options: RegisterOptions = {}): Promise<Registration> {
     this.#refuseIfClosed()
+    checkOptions(options, registerRules, { backend: this.#store.backend })
     const { ttl = this.#ttl, ...call } = options
     const checked = checkedInstance(instance)
-    this.#checkTtl(ttl)
-    const registration = new KeptRegistration(this.#registrar(ttl), checked)
+    const registration = new KeptRegistration(this.#registrar(this.#checkedTtl(ttl)), checked)
     await registration.register(call)
     return registration
   }
@@ -146,10 +183,9 @@ export class Discovery implements AsyncDisposable {
    * delivered. It survives outages, in which it says that the list is `stale` and removes nobody. It ends by `break`, by
    * `signal` (throwing the signal's reason), by `close()`, or by throwing what cannot heal, such as `ACCESS_DENIED`.
    */
-  watch(
-    service: string,
-    { signal }: Pick<CallOptions, 'signal'> = {},
-  ): AsyncIterable<InstanceChange> {
+  watch(service: string, options: Pick<CallOptions, 'signal'> = {}): AsyncIterable<InstanceChange> {
+    checkOptions(options, watchRules, { backend: this.#store.backend })
+    const { signal } = options
     this.#refuseIfClosed()
     const directory = this.#directory(service)
     return {
@@ -166,13 +202,12 @@ export class Discovery implements AsyncDisposable {
    *
    * @throws LibkvError what the store throws, when nothing is known of this service yet.
    */
-  async resolve(
-    service: string,
-    { strategy = 'round-robin', ...options }: ResolveOptions = {},
-  ): Promise<Resolved | null> {
+  async resolve(service: string, options: ResolveOptions = {}): Promise<Resolved | null> {
+    checkOptions(options, resolveRules, { backend: this.#store.backend })
+    const { strategy = 'round-robin', ...call } = options
     this.#refuseIfClosed()
     const directory = this.#directory(service)
-    if (this.#views.get(directory)?.isReady !== true) await this.#read(directory, options)
+    if (this.#views.get(directory)?.isReady !== true) await this.#read(directory, call)
     const view = this.#views.get(directory)
     if (view === undefined) return null
     const picker = this.#picker(directory)
@@ -266,10 +301,8 @@ export class Discovery implements AsyncDisposable {
   }
 
   /** @throws LibkvError `INVALID_OPTION`, naming the bounds. */
-  #checkTtl(ttl: number): void {
-    const { min, max } = this.#store.capabilities.ttl
-    if (ttl >= min && ttl <= max) return
-    throw invalid(`ttl is ${String(ttl)}; it must be between ${String(min)} and ${String(max)}`)
+  #checkedTtl(ttl: Ttl): number {
+    return checkTtl(ttl, this.#store.capabilities, this.#store.backend)
   }
 
   #refuseIfClosed(): void {

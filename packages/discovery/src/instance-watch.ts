@@ -1,3 +1,4 @@
+import { onAbort } from '@libkv/core'
 import type { Instance } from './instance.ts'
 import type { InstanceList, InvalidEntry, Known, View, ViewReader } from './view.ts'
 
@@ -16,9 +17,10 @@ interface Pending {
 }
 
 /** One iteration over the states of a view. A slow reader costs no memory: what it misses is merged. */
-export class InstanceWatch implements AsyncIterator<InstanceChange, undefined>, ViewReader {
+export class InstanceWatch implements AsyncIterableIterator<InstanceChange, undefined>, ViewReader {
   readonly #view: View
   readonly #signal: AbortSignal | undefined
+  readonly #withdraw: (() => void) | undefined
   readonly #pending: Pending[] = []
   #delivered: { readonly known: readonly Known[]; readonly list: InstanceList } | undefined
   #ended = false
@@ -28,8 +30,12 @@ export class InstanceWatch implements AsyncIterator<InstanceChange, undefined>, 
     this.#view = view
     this.#signal = signal
     view.subscribe(this)
-    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    this.#withdraw = signal && onAbort(signal, this.#onAbort)
     if (signal?.aborted === true) this.#onAbort()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
   }
 
   next(): Promise<IteratorResult<InstanceChange, undefined>> {
@@ -64,7 +70,7 @@ export class InstanceWatch implements AsyncIterator<InstanceChange, undefined>, 
     if (this.#ended) return
     this.#ended = true
     this.#error = error
-    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#withdraw?.()
     this.#view.unsubscribe(this)
     this.changed()
   }

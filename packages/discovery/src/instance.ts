@@ -1,4 +1,5 @@
-import { LibkvError } from '@libkv/core'
+import { LibkvError, anything, checkOptions } from '@libkv/core'
+import type { OptionRules } from '@libkv/core'
 
 /** Whatever else callers should know of an instance: anything that JSON can say. */
 export type Metadata = Readonly<Record<string, unknown>>
@@ -21,18 +22,23 @@ export type NewInstance = Omit<Instance, 'metadata'> & { readonly metadata?: Met
 /** What can be changed of an instance while it stays registered. */
 export type InstanceUpdate = Partial<Pick<Instance, 'address' | 'port' | 'metadata'>>
 
+/** What its parts have to be is said by {@link flawOf}, which also judges what others have written. */
+const instanceRules: OptionRules<NewInstance> = {
+  service: anything,
+  id: anything,
+  address: anything,
+  port: anything,
+  metadata: anything,
+}
+
 /**
  * Checks an instance and gives a copy of it.
  *
  * @throws LibkvError `INVALID_OPTION`.
  */
-export function checkedInstance({
-  service,
-  id,
-  address,
-  port,
-  metadata = {},
-}: NewInstance): Instance {
+export function checkedInstance(given: NewInstance): Instance {
+  checkOptions(given, instanceRules, { prefix: 'instance.' })
+  const { service, id, address, port, metadata = {} } = Object(given) as NewInstance
   checkName('service', service)
   checkName('id', id)
   const instance = { service, id, address, port, metadata: copyOf(metadata) }

@@ -1,3 +1,4 @@
+import { onAbort } from '@libkv/core'
 import type { Runtime, Session, Store } from '@libkv/core'
 
 /** What a registrar keeps registered. */
@@ -63,7 +64,7 @@ export class Registrar {
     const session = await this.store.session({ ttl: this.ttl })
     this.#session = session
     const { signal } = session
-    signal.addEventListener('abort', () => {
+    onAbort(signal, () => {
       this.#ended(session)
     })
     if (signal.aborted) this.#ended(session)

@@ -1,5 +1,15 @@
-import { LibkvError, asyncDispose, backoff, isLibkvError, orAbort, pause } from '@libkv/core'
-import type { CallOptions, KVPair, Session } from '@libkv/core'
+import {
+  LibkvError,
+  anything,
+  asyncDispose,
+  backoff,
+  callRules,
+  checkOptions,
+  isLibkvError,
+  orAbort,
+  pause,
+} from '@libkv/core'
+import type { CallOptions, KVPair, OptionRules, Session } from '@libkv/core'
 import { keyOf, readEntry, textOfDeregistered, textOfInstance } from './entry.ts'
 import { checkedInstance } from './instance.ts'
 import type { Instance, InstanceUpdate } from './instance.ts'
@@ -33,6 +43,12 @@ export interface Registration extends AsyncDisposable {
    * until it succeeds, or the discovery is closed. Idempotent.
    */
   deregister(options?: CallOptions): Promise<void>
+}
+
+const updateRules: OptionRules<InstanceUpdate> = {
+  address: anything,
+  port: anything,
+  metadata: anything,
 }
 
 /**
@@ -101,6 +117,8 @@ export class KeptRegistration implements Registration, Registered {
   }
 
   async update(changes: InstanceUpdate, options: CallOptions = {}): Promise<void> {
+    checkOptions(changes, updateRules, { prefix: 'changes.' })
+    checkOptions(options, callRules)
     const before = this.#instance
     const { address, port, metadata } = { ...before, ...changes }
     const after = checkedInstance({ ...before, address, port, metadata })
@@ -117,6 +135,7 @@ export class KeptRegistration implements Registration, Registered {
   }
 
   async deregister(options: CallOptions = {}): Promise<void> {
+    checkOptions(options, callRules)
     this.#end(new LibkvError('CLOSED', `'${this.#key}' was deregistered`, { key: this.#key }))
     try {
       await this.#bringAbout(options)

@@ -2,13 +2,32 @@ import { EventEmitter } from 'node:events'
 import {
   LibkvError,
   LinkedSignal,
+  abortSignal,
+  anything,
   asyncDispose,
   backoff,
+  bytesOf,
+  callback,
+  checkOptions,
   isLibkvError,
+  onAbort,
   pause,
+  runtimeRule,
   systemRuntime,
+  text,
+  ttlRule,
+  wrongType,
 } from '@libkv/core'
-import type { HeldLock, Locker, LockContender, Runtime, Store, Value } from '@libkv/core'
+import type {
+  HeldLock,
+  Locker,
+  LockContender,
+  OptionRules,
+  Runtime,
+  Store,
+  Ttl,
+  Value,
+} from '@libkv/core'
 import { Health } from './health.ts'
 import type { HealthOptions } from './health.ts'
 import { encode, infoOf } from './leader.ts'
@@ -29,7 +48,7 @@ export interface CandidateOptions {
    *
    * @default 20_000
    */
-  readonly ttl?: number | undefined
+  readonly ttl?: Ttl | undefined
   /**
    * What followers see of it beside its id, such as its address.
    *
@@ -88,13 +107,15 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
   /** @throws LibkvError `INVALID_KEY`, `INVALID_OPTION`, `VALUE_TOO_LARGE`. */
   constructor(store: Store, key: string, options: CandidateOptions = {}) {
     super()
+    checkOptions(options, candidateRules, { backend: store.backend })
     const { runtime = systemRuntime, id = runtime.uuid(), ttl, value = '', health } = options
-    if (id === '') throw new LibkvError('INVALID_OPTION', 'the id of a candidate is empty')
-    const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value
     this.id = id
     this.#store = store
     this.#runtime = runtime
-    this.#locker = store.newLock(key, { ttl, value: encode(id, bytes) })
+    this.#locker = store.newLock(key, {
+      ttl,
+      value: encode(id, bytesOf(value, key, store.backend)),
+    })
     this.key = this.#locker.key
     this.#health = health && new Health(health, runtime, this.#report)
   }
@@ -118,25 +139,32 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
    * Campaigns again and again, and does the work whenever it leads. The work is to end when `term.signal` fires; it is waited
    * for, so that it is never done twice at a time in this process. When it ends earlier, the leadership is given back.
    *
-   * Resolves when the candidate was stopped. Outages are waited out.
+   * Resolves when `signal` fires, once the work has ended and the leadership is given back, and when the candidate was
+   * stopped. Outages are waited out. Work that returns at once is called again after a pause that grows to five seconds.
    *
-   * @param options - `signal` tells the work to end, and then gives the leadership back.
-   * @throws the reason of `signal`; what the work throws, other than in consequence of the end of its term; LibkvError
+   * @param options - `signal` is the way to end it, such as on SIGTERM: it ends the work by the term's signal.
+   * @throws what the work throws, other than in consequence of the end of its term; LibkvError
    * `ACCESS_DENIED`, `CLOSED` and the like, which do not heal. TypeError when it campaigns or leads already.
    */
   async run(
     work: (term: Term) => Promise<void> | void,
-    { signal }: CampaignOptions = {},
+    options: CampaignOptions = {},
   ): Promise<void> {
+    callback.check(work, 'work')
+    const { signal } = this.#checked(options)
     await this.#exclusively(async () => {
       const either = new LinkedSignal(signal, this.#stopping.signal)
       try {
-        for (;;) {
-          await this.#work(await this.#elect(either.signal), work, signal)
-          await pause(this.#runtime, backoff(this.#runtime, 0), either.signal)
+        for (let briefTerms = 0; ;) {
+          const term = await this.#elect(either.signal)
+          const start = this.#runtime.now()
+          await this.#work(term, work, signal)
+          const isBrief = this.#runtime.now() - start < BRIEF_TERM
+          briefTerms = isBrief ? briefTerms + 1 : 0
+          await pause(this.#runtime, backoff(this.#runtime, briefTerms, 20, 5_000), either.signal)
         }
       } catch (error) {
-        const isStopped = this.#stopping.signal.aborted && error === this.#stopping.signal.reason
+        const isStopped = either.signal.aborted && error === either.signal.reason
         if (!isStopped) throw error
       } finally {
         either.close()
@@ -151,7 +179,8 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
    * @throws the reason of `signal`; LibkvError `CLOSED` when the candidate was stopped; `ACCESS_DENIED` and the like, which do
    * not heal. TypeError when it campaigns or leads already.
    */
-  async campaign({ signal }: CampaignOptions = {}): Promise<Term> {
+  async campaign(options: CampaignOptions = {}): Promise<Term> {
+    const { signal } = this.#checked(options)
     return this.#exclusively(async () => {
       const either = new LinkedSignal(signal, this.#stopping.signal)
       try {
@@ -180,6 +209,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
    * has changed.
    */
   async transferTo(id: string): Promise<void> {
+    if (typeof id !== 'string') throw wrongType('the id of a candidate', 'a string', id)
     const contenders = await this.#locker.contenders()
     const term = this.#term
     if (term?.isCurrent() !== true) {
@@ -206,6 +236,11 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
     return this.stop()
   }
 
+  #checked(options: CampaignOptions): CampaignOptions {
+    checkOptions(options, campaignRules, { backend: this.#store.backend })
+    return options
+  }
+
   async #exclusively<T>(campaigning: () => Promise<T>): Promise<T> {
     if (this.#isBusy || this.isLeader()) {
       throw new TypeError(`candidate '${this.id}' campaigns or leads already`)
@@ -226,7 +261,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
     const end = (): void => {
       term.end(signal?.reason)
     }
-    signal?.addEventListener('abort', end, { once: true })
+    const withdraw = signal && onAbort(signal, end)
     if (signal?.aborted === true) end()
     try {
       await work(term)
@@ -234,7 +269,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
       if (term.isCurrent()) throw error
       if (error !== term.signal.reason) this.#report(error)
     } finally {
-      signal?.removeEventListener('abort', end)
+      withdraw?.()
       await this.#giveBack(term).catch(this.#report)
     }
   }
@@ -293,7 +328,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
       this.#tell('lost', term, reason)
     }
     if (signal.aborted) over()
-    else signal.addEventListener('abort', over, { once: true })
+    else onAbort(signal, over)
     this.#health?.onceUnfit(signal, () => {
       this.resign().catch(this.#report)
     })
@@ -332,6 +367,19 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
     })
   }
 }
+
+/** A term that is shorter, in milliseconds, is followed by a longer pause than the one before. */
+const BRIEF_TERM = 1_000
+
+const candidateRules: OptionRules<CandidateOptions> = {
+  id: text((id, name) => (id === '' ? `${name} is empty; it must name the candidate` : undefined)),
+  ttl: ttlRule,
+  value: anything,
+  health: anything,
+  runtime: runtimeRule,
+}
+
+const campaignRules: OptionRules<CampaignOptions> = { signal: abortSignal }
 
 /** Why a candidate leaves the line. */
 const UNFIT = new Error('unfit to lead')

@@ -1,4 +1,13 @@
-import { LibkvError, check, isLibkvError, put, remove } from '@libkv/core'
+import {
+  LibkvError,
+  check,
+  checkOptions,
+  isLibkvError,
+  put,
+  remove,
+  writeRules,
+  wrongType,
+} from '@libkv/core'
 import type {
   CallOptions,
   HeldLock,
@@ -7,6 +16,7 @@ import type {
   Store,
   TransactionResult,
   Value,
+  Version,
   WriteOptions,
 } from '@libkv/core'
 
@@ -26,11 +36,11 @@ export interface FencedStore {
   atomicPut(
     key: string,
     value: Value,
-    previous: KVPair | null,
+    previous: Version | null,
     options?: WriteOptions,
   ): Promise<KVPair>
   /** As {@link Store.atomicDelete}. */
-  atomicDelete(key: string, previous: KVPair, options?: CallOptions): Promise<void>
+  atomicDelete(key: string, previous: Version, options?: CallOptions): Promise<void>
   /** As {@link Store.transaction}, with one operation less. */
   transaction(operations: readonly Operation[], options?: CallOptions): Promise<TransactionResult>
 }
@@ -46,7 +56,7 @@ export class LockedStore implements FencedStore {
   }
 
   async put(key: string, value: Value, options?: WriteOptions): Promise<KVPair> {
-    const { results } = await this.transaction([put(key, value, options)], options)
+    const { results } = await this.transaction([put(key, value, options)], this.#call(options))
     return results[0] as KVPair
   }
 
@@ -57,15 +67,15 @@ export class LockedStore implements FencedStore {
   async atomicPut(
     key: string,
     value: Value,
-    previous: KVPair | null,
+    previous: Version | null,
     options?: WriteOptions,
   ): Promise<KVPair> {
     const operations = [check(key, previous), put(key, value, options)]
-    const { results } = await this.#compared(operations, previous, options)
+    const { results } = await this.#compared(operations, previous, this.#call(options))
     return results[1] as KVPair
   }
 
-  async atomicDelete(key: string, previous: KVPair, options?: CallOptions): Promise<void> {
+  async atomicDelete(key: string, previous: Version, options?: CallOptions): Promise<void> {
     await this.#compared([check(key, previous), remove(key)], previous, options)
   }
 
@@ -74,7 +84,8 @@ export class LockedStore implements FencedStore {
     options?: CallOptions,
   ): Promise<TransactionResult> {
     const { key, token } = this.#held
-    if (operations.some((operation) => isSame(operation.key, key))) {
+    if (!Array.isArray(operations)) throw wrongType('operations', 'an array', operations)
+    if (operations.some((operation: Operation) => isSame(operation.key, key))) {
       throw this.#error('INVALID_OPTION', `'${key}' is the election's own: see update()`)
     }
     for (let mine = this.#held.pair; ;) {
@@ -93,10 +104,16 @@ export class LockedStore implements FencedStore {
     }
   }
 
+  /** Of the options of a write, those of the call: the others are the operation's. */
+  #call(options: WriteOptions | undefined): CallOptions | undefined {
+    checkOptions(options, writeRules, { backend: this.#store.backend })
+    return options && { signal: options.signal, timeout: options.timeout }
+  }
+
   /** A transaction whose failure is told as that of compare-and-set. */
   async #compared(
     operations: readonly Operation[],
-    previous: KVPair | null,
+    previous: Version | null,
     options: CallOptions | undefined,
   ): Promise<TransactionResult> {
     try {

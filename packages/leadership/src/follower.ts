@@ -42,7 +42,9 @@ export class Follower {
     return { [Symbol.asyncIterator]: () => this.#leaders(pairs[Symbol.asyncIterator]()) }
   }
 
-  #leaders(pairs: AsyncIterator<KVPair | null, unknown>): AsyncIterator<Leader | null, undefined> {
+  #leaders(
+    pairs: AsyncIterator<KVPair | null, unknown>,
+  ): AsyncIterableIterator<Leader | null, undefined> {
     const next = async (): Promise<IteratorResult<Leader | null, undefined>> => {
       for (;;) {
         const { done, value } = await pairs.next()
@@ -52,6 +54,9 @@ export class Follower {
       }
     }
     return {
+      [Symbol.asyncIterator]() {
+        return this
+      },
       next,
       return: async () => {
         await pairs.return?.()

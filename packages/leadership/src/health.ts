@@ -1,5 +1,5 @@
-import { LibkvError, orAbort, pause } from '@libkv/core'
-import type { Runtime } from '@libkv/core'
+import { LibkvError, callback, checkOptions, milliseconds, orAbort, pause } from '@libkv/core'
+import type { OptionRules, Runtime } from '@libkv/core'
 
 /** Whether a candidate is fit to lead. One that is not hands over, and does not stand again before it is. */
 export interface HealthOptions {
@@ -19,6 +19,12 @@ export interface HealthOptions {
   readonly timeout?: number | undefined
 }
 
+const healthRules: OptionRules<HealthOptions> = {
+  check: callback,
+  interval: milliseconds(Number.MIN_VALUE),
+  timeout: milliseconds(Number.MIN_VALUE),
+}
+
 /** Asks again and again whether a candidate is fit to lead. */
 export class Health {
   readonly #check: HealthOptions['check']
@@ -29,12 +35,9 @@ export class Health {
 
   /** @throws LibkvError `INVALID_OPTION`. */
   constructor(options: HealthOptions, runtime: Runtime, report: (error: unknown) => void) {
+    checkOptions(options, healthRules, { prefix: 'health.' })
     const { check, interval = 5_000, timeout = interval } = options
-    for (const [name, ms] of Object.entries({ interval, timeout })) {
-      if (ms > 0 && ms < Infinity) continue
-      const what = `health.${name} must be a positive number of milliseconds, not ${String(ms)}`
-      throw new LibkvError('INVALID_OPTION', what)
-    }
+    callback.check(check, 'health.check')
     this.#check = check
     this.#interval = interval
     this.#timeout = timeout

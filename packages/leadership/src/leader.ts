@@ -1,9 +1,10 @@
+import { TextDecoder, TextEncoder } from 'node:util'
 import type { KVPair, LockContender } from '@libkv/core'
 
 /** What a candidate says of itself. */
 export interface CandidateInfo {
   readonly id: string
-  /** Treat the bytes as read-only. */
+  /** The bytes that the candidate was given. */
   readonly value: Uint8Array
   /** The value read as UTF-8. */
   text(): string
@@ -32,7 +33,7 @@ export function encode(id: string, value: Uint8Array): Uint8Array {
 export function infoOf({ value: bytes }: Pick<LockContender, 'value'>): CandidateInfo {
   const end = bytes.indexOf(NEWLINE)
   const id = end < 0 ? undefined : idIn(bytes.subarray(0, end))
-  const value = id === undefined ? new Uint8Array() : bytes.subarray(end + 1)
+  const value = id === undefined ? new Uint8Array() : bytes.slice(end + 1)
   return { id: id ?? utf8.decode(bytes), value, text: () => utf8.decode(value) }
 }
 

@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events'
+import { bytesOf, onAbort, sharedController } from '@libkv/core'
 import type { CallOptions, HeldLock, Store, Value } from '@libkv/core'
 import { LockedStore } from './fenced-store.ts'
 import type { FencedStore } from './fenced-store.ts'
@@ -36,19 +36,20 @@ export class HeldTerm implements Term {
   readonly token: bigint
   readonly fenced: FencedStore
   readonly held: HeldLock
-  readonly #controller = new AbortController()
+  readonly #backend: string
+  readonly #controller = sharedController()
 
   constructor(store: Store, id: string, held: HeldLock) {
     this.id = id
+    this.#backend = store.backend
     this.held = held
     this.token = held.token
     this.fenced = new LockedStore(store, held)
-    setMaxListeners(0, this.#controller.signal)
     const { signal } = held
     const end = (): void => {
       this.end(signal.reason)
     }
-    signal.addEventListener('abort', end, { once: true })
+    onAbort(signal, end)
     if (signal.aborted) end()
   }
 
@@ -62,8 +63,7 @@ export class HeldTerm implements Term {
   }
 
   async update(value: Value, options?: CallOptions): Promise<void> {
-    const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value
-    await this.held.update(encode(this.id, bytes), options)
+    await this.held.update(encode(this.id, bytesOf(value, this.held.key, this.#backend)), options)
   }
 
   end(reason: unknown): void {

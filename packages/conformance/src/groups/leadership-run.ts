@@ -77,10 +77,10 @@ export const leadershipRunCases = (recipe: LeadershipRecipe): CaseGroup =>
         await term.fenced.put(h.key('last'), 'words')
         finish?.()
         await within('the election', elected)
-        assert.equal(await rejection(running), reason)
+        await within('the end', running)
       })
 
-      it('ends by its signal while it waits', async (h) => {
+      it('resolves by its signal while it waits', async (h) => {
         const election = new Election(h, recipe)
         await election.leader('a')
         const b = await election.candidate('b')
@@ -92,7 +92,7 @@ export const leadershipRunCases = (recipe: LeadershipRecipe): CaseGroup =>
         )
         await election.isLine('a', 'b')
         controller.abort('enough')
-        assert.equal(await rejection(running), 'enough')
+        await within('the end', running)
         await election.isLine('a')
       })
 
