@@ -55,11 +55,11 @@ function parseAddress(
   form: AddressForm,
 ): { host: string; secure: boolean | undefined } {
   const [, scheme, rest = ''] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(address) ?? []
-  if (scheme !== undefined && !(form.takesHttp === true && /^https?$/i.test(scheme))) {
-    throw new Flaw(`has a scheme that is not expected here; ${expectation(form)}`)
-  }
   if (rest.includes('@')) {
     throw new Flaw('has credentials; pass them as options (or the whole as a URL to newStore)')
+  }
+  if (scheme !== undefined && !(form.takesHttp === true && /^https?$/i.test(scheme))) {
+    throw new Flaw(`has a scheme that is not expected here; ${expectation(form)}`)
   }
   const [, host = '', path = ''] = /^([^/?#]*)(.*)$/s.exec(rest) ?? []
   // A slash at the end is what copying from a browser gives.
@@ -74,13 +74,12 @@ function parseAddress(
 
 function parseHost(text: string, form: AddressForm): string {
   if (text === '') throw new Flaw(`is empty; ${expectation(form)}`)
+  if (isIPv6(text)) {
+    throw new Flaw(`is an IPv6 address without brackets; write [${text}]:${String(form.port)}`)
+  }
   const [, bracketed, plain, digits] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/s.exec(text) ?? []
   if (bracketed === undefined && plain === undefined) {
-    throw new Flaw(
-      isIPv6(text)
-        ? `is an IPv6 address without brackets; write [${text}]:${String(form.port)}`
-        : `is not host:port; ${expectation(form)}`,
-    )
+    throw new Flaw(`is not host:port; ${expectation(form)}`)
   }
   const port = digits === undefined ? form.port : Number(digits)
   if (digits !== undefined && !(/^\d{1,5}$/.test(digits) && port >= 1 && port <= 65_535)) {

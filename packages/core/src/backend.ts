@@ -130,7 +130,8 @@ function tlsOf(
   if (tls === false && secure === true) {
     throw invalid('tls is false, and an address says https:; write http:, or leave tls out')
   }
-  const wanted = tls ?? secure ?? false
+  // Null is for TlsSource to refuse.
+  const wanted = tls === undefined ? (secure ?? false) : tls
   if (wanted === false) return undefined
   return new TlsSource(wanted, backend)
 }
