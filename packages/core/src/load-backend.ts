@@ -1,4 +1,6 @@
 import { realpathSync } from 'node:fs'
+// The default import: webpack follows calls of the named one, and warns of each.
+import nodeModule from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { BackendFactory } from './backend.ts'
@@ -110,10 +112,9 @@ function realPath(path: string): string {
   }
 }
 
-/** Not by an import, for which bundlers would look for what is required. */
+// Of a program that is a file there are no folders below, and the search goes on in the folders above all the same.
 const requireFrom = (place: string): NodeJS.Require =>
-  // Of a program that is a file there are no folders below, and the search goes on in the folders above all the same.
-  process.getBuiltinModule('node:module').createRequire(join(place, 'noop.js'))
+  nodeModule.createRequire(join(place, 'noop.js'))
 
 function canResolve(place: string, specifier: string): boolean {
   try {
