@@ -7,7 +7,6 @@ export default defineConfig({
   target: 'node20',
   platform: 'node',
   removeNodeProtocol: false,
-  sourcemap: true,
   clean: true,
   // TypeScript 6 warns of an option that tsup sets.
   dts: { compilerOptions: { ignoreDeprecations: '6.0' } },

@@ -1,7 +1,7 @@
 // What users get: the packages packed, installed outside the workspace, loaded, compiled and bundled. Needs a build.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
-import { copyFile, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm, stat, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import type { Format } from 'esbuild'
 import { Registry, run } from './registry.ts'
-import type { Application, Manifest } from './registry.ts'
+import type { Application, Exports, Manifest } from './registry.ts'
 
 const bin = (name: string): string =>
   fileURLToPath(new URL(`../../node_modules/.bin/${name}`, import.meta.url))
@@ -23,6 +23,10 @@ const manifests = new Map(
 
 const dependenciesOf = ({ dependencies = {} }: Manifest): string[] =>
   Object.keys(dependencies).filter((name) => !name.startsWith('@libkv/'))
+
+/** The files that `exports` names. */
+const targetsOf = (exports: Exports): string[] =>
+  typeof exports === 'string' ? [exports] : Object.values(exports).flatMap(targetsOf)
 
 let registry: Registry
 
@@ -53,6 +57,36 @@ for (const name of manifests.keys()) {
 
     it('is a sound package', async () => {
       await run('.', bin('publint'), ['run', tarball(name), '--strict'])
+    })
+
+    it('holds what runs and what compiles against it, and nothing else', async () => {
+      const files = await application.filesOf(name)
+      const needed = /^(LICENSE|README\.md|package\.json|dist\/[\w-]+\.(c?js|d\.c?ts))$/
+      assert.deepEqual(
+        files.filter((file) => !needed.test(file)),
+        [],
+      )
+      const { exports } = await application.manifestOf(name)
+      const targets = targetsOf(exports).map((target) => target.replace(/^\.\//, ''))
+      assert.deepEqual(
+        targets.filter((target) => !files.includes(target)),
+        [],
+      )
+    })
+
+    it('is a tarball of at most 200 kB', async () => {
+      const { size } = await stat(tarball(name))
+      assert.ok(size <= 200_000, `${String(size)} bytes`)
+    })
+
+    it('names its folder in the repository, and where to report a bug', async () => {
+      const { repository, homepage, bugs } = await application.manifestOf(name)
+      const directory = name.replace('@libkv', 'packages')
+      const url = repository?.url.replace(/^git\+(.*)\.git$/, '$1')
+      assert.equal(repository?.directory, directory)
+      assert.equal(homepage, `${String(url)}/tree/main/${directory}#readme`)
+      assert.equal(bugs, `${String(url)}/issues`)
+      assert.equal(repository.url, manifests.get('@libkv/core')?.repository?.url)
     })
 
     it('has types for ES modules and for CommonJS', async () => {

@@ -1,45 +1,50 @@
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const pnpm = fileURLToPath(new URL('../pnpm.mjs', import.meta.url))
+const tarballs = fileURLToPath(new URL('tarballs.mjs', import.meta.url))
 const sources = fileURLToPath(new URL('app', import.meta.url))
 
+/** The targets of `exports`, below their conditions. */
+export type Exports = string | { readonly [key: string]: Exports }
+
 export interface Manifest {
+  readonly exports: Exports
+  readonly repository?: { readonly url: string; readonly directory?: string }
+  readonly homepage?: string
+  readonly bugs?: string
   readonly dependencies?: Readonly<Record<string, string>>
   readonly scripts?: Readonly<Record<string, string>>
 }
 
 /** The packages as they would be published, in a folder outside the workspace, with applications that install them. */
 export class Registry {
-  readonly #folder: string
+  readonly folder: string
   /** The path of each package's tarball. */
   readonly tarballs: ReadonlyMap<string, string>
 
   private constructor(folder: string, tarballs: ReadonlyMap<string, string>) {
-    this.#folder = folder
+    this.folder = folder
     this.tarballs = tarballs
   }
 
   static async pack(): Promise<Registry> {
     const folder = await mkdtemp(join(tmpdir(), 'libkv-pack-'))
-    await run('.', process.execPath, [
-      ...[pnpm, '--recursive', '--filter', './packages/*'],
-      ...['pack', '--pack-destination', folder],
-    ])
-    const tarballs = new Map<string, string>()
+    await run('.', process.execPath, [tarballs, folder])
+    const paths = new Map<string, string>()
     for (const file of await readdir(folder)) {
       const name = /^libkv-(.*?)-\d.*\.tgz$/.exec(file)?.[1]
-      if (name !== undefined) tarballs.set(`@libkv/${name}`, join(folder, file))
+      if (name !== undefined) paths.set(`@libkv/${name}`, join(folder, file))
     }
-    return new Registry(folder, tarballs)
+    return new Registry(folder, paths)
   }
 
   /** An application that depends on these packages, each from its tarball, whoever asks for it. */
   async application(name: string, packages: readonly string[]): Promise<Application> {
-    const folder = join(this.#folder, name)
+    const folder = join(this.folder, name)
     await mkdir(folder)
     const local = Object.fromEntries(
       [...this.tarballs].map(([each, tarball]) => [each, `file:${tarball}`]),
@@ -55,7 +60,7 @@ export class Registry {
   }
 
   async remove(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true })
+    await rm(this.folder, { recursive: true, force: true })
   }
 }
 
@@ -91,6 +96,16 @@ export class Application {
     }
     visit(JSON.parse(await this.run('npm', ['ls', '--all', '--json'])) as Tree)
     return [...names].sort()
+  }
+
+  /** The paths of all files of an installed package, sorted. */
+  async filesOf(name: string): Promise<string[]> {
+    const folder = join(this.folder, 'node_modules', name)
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+    return entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+      .sort()
   }
 
   /** The package.json of an installed package. */
