@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 // two at a time: the lanes run side by side, the steps of a lane one after another.
 const first = ['build']
 const lanes = [
-  ['size', 'packages'],
+  ['size', 'packages', 'bundles'],
   ['format:check', 'lint', 'types', 'unused', 'docs'],
 ]
 
