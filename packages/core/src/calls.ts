@@ -2,7 +2,7 @@ import { onAbort } from './abort.ts'
 import { backoff } from './backoff.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Mortal } from './deadlines.ts'
-import { callChannel } from './diagnostics.ts'
+import { callChannel, isCallTraced } from './diagnostics.ts'
 import type { CallMessage } from './diagnostics.ts'
 import type { Call, Driver } from './driver.ts'
 import { LibkvError, isLibkvError } from './errors.ts'
@@ -56,7 +56,7 @@ export class Calls {
     attempt: (call: Call) => Promise<T>,
   ): Promise<T> {
     try {
-      if (!callChannel.hasSubscribers) return await this.#run(description, options, attempt)
+      if (!isCallTraced()) return await this.#run(description, options, attempt)
       return await this.#traced(description, options, attempt)
     } catch (error) {
       // The error comes from some timer or socket: what helps is who called.

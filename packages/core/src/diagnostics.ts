@@ -40,6 +40,18 @@ export interface WatchMessage {
  */
 export const callChannel: TracingChannel<CallMessage> = tracingChannel('libkv:call')
 
+/** Whether the channel of calls has a subscriber. Bun's tracing channels lack the property of that name. */
+export function isCallTraced(): boolean {
+  const { start, end, asyncStart, asyncEnd, error } = callChannel
+  return (
+    start.hasSubscribers ||
+    asyncEnd.hasSubscribers ||
+    error.hasSubscribers ||
+    end.hasSubscribers ||
+    asyncStart.hasSubscribers
+  )
+}
+
 /** `libkv:session`: a {@link SessionMessage} whenever a session is opened, renewed, lost or closed. */
 export const sessionChannel: Channel = channel('libkv:session')
 
