@@ -8,6 +8,12 @@ export default defineConfig({
   platform: 'node',
   removeNodeProtocol: false,
   clean: true,
-  // TypeScript 6 warns of an option that tsup sets.
-  dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+  dts: {
+    compilerOptions: {
+      // TypeScript 6 warns of an option that tsup sets.
+      ignoreDeprecations: '6.0',
+      // It rejects methods named by core's `asyncDispose`.
+      isolatedDeclarations: false,
+    },
+  },
 })
