@@ -1,10 +1,11 @@
-import { connect as connectTcp, isIP } from 'node:net'
+import { connect as connectTcp } from 'node:net'
 import type { LookupFunction, Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
 import { FrameReader } from './frame-reader.ts'
 import type { Host } from './hosts.ts'
 import type { JuteReader } from './jute-reader.ts'
+import { serverNameOptions } from './server-name.ts'
 import { isZooKeeperError, ZooKeeperError } from './zookeeper-error.ts'
 
 export interface ConnectionOwner {
@@ -55,11 +56,7 @@ export class Connection {
     this.#socket =
       tls === undefined
         ? connectTcp(address)
-        : connectTls({
-            ...(isIP(host.host) === 0 && { servername: host.host }),
-            ...tls,
-            ...address,
-          })
+        : connectTls({ ...tls, ...serverNameOptions(host.host, tls), ...address })
     this.#socket
       .once(tls === undefined ? 'connect' : 'secureConnect', () => {
         if (!this.#lost) owner.onConnected()
