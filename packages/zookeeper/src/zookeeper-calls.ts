@@ -1,4 +1,8 @@
-import type { Call } from '@libkv/core'
+import type { Call, Runtime } from '@libkv/core'
+import type { Call as ClientCall } from './client/index.ts'
+
+/** The part of a call's time that is kept to report why no server was reached. */
+const REPORTING_SHARE = 0.05
 
 /** Reads on behalf of a call that writes: whether they were sent says nothing about the write. */
 export class ReadingCall {
@@ -54,4 +58,13 @@ export class PositionedCall {
   answered(zxid: bigint): void {
     if (this.zxid === 0n) this.zxid = zxid
   }
+}
+
+/**
+ * The same call with an earlier end of the search for a server, so that the client's error, which has the reason, comes before
+ * core's own at the deadline.
+ */
+export function reportingCall({ deadline, connectDeadline }: Call, runtime: Runtime): ClientCall {
+  const latest = deadline - REPORTING_SHARE * (deadline - runtime.now())
+  return { deadline, connectDeadline: Math.min(connectDeadline, latest) }
 }

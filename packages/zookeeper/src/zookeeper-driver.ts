@@ -24,6 +24,7 @@ import { removeTree } from './remove-tree.ts'
 import { TreeFeed } from './tree-feed.ts'
 import { entriesOf } from './tree-entries.ts'
 import { listKeys, scanTree } from './tree-scan.ts'
+import { reportingCall } from './zookeeper-calls.ts'
 import { ZooKeeperCommits } from './zookeeper-commit.ts'
 import { ZooKeeperConnection } from './zookeeper-connection.ts'
 import { errorOf, errorOfSession } from './zookeeper-errors.ts'
@@ -137,7 +138,7 @@ export class ZooKeeperDriver implements Driver {
 
   async ping(call: Call): Promise<void> {
     try {
-      await this.#client.exists('/', call)
+      await this.#client.exists('/', reportingCall(call, this.#options.runtime))
     } catch (error) {
       throw errorOf(error)
     }

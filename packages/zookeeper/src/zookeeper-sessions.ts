@@ -1,4 +1,4 @@
-import { DetachedCall, LibkvError } from '@libkv/core'
+import { DetachedCall, LibkvError, tlsReason } from '@libkv/core'
 import type { Call } from '@libkv/core'
 import { ZooKeeperClient } from './client/index.ts'
 import type { ClientOptions } from './client/index.ts'
@@ -126,6 +126,7 @@ export function clientOptions(options: ResolvedZooKeeperOptions): ClientOptions 
     runtime,
     auth,
     chroot,
+    tlsReason,
     tls:
       tls &&
       (() => {

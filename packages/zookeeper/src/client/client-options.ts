@@ -37,6 +37,8 @@ export interface ClientOptions {
   readonly auth?: readonly Auth[] | undefined
   /** The options of `node:tls` to connect with. Asked before each attempt, so that rotated certificates take effect. */
   readonly tls?: (() => ConnectionOptions) | undefined
+  /** The reason for a failure of TLS in plain words; undefined leaves it to the error's own message. */
+  readonly tlsReason?: ((error: unknown) => string | undefined) | undefined
   /**
    * Whether to open another session when one has expired. Watches and ephemeral nodes are gone then; listeners are told.
    * Without it the client is of no use any more.

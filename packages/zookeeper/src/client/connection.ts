@@ -1,7 +1,7 @@
 import { connect as connectTcp } from 'node:net'
 import type { LookupFunction, Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import type { ConnectionOptions } from 'node:tls'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { FrameReader } from './frame-reader.ts'
 import type { Host } from './hosts.ts'
 import type { JuteReader } from './jute-reader.ts'
@@ -24,23 +24,35 @@ export interface ConnectionSettings {
   readonly tls: ConnectionOptions | undefined
   readonly lookup: LookupFunction
   readonly maxFrame: number
+  /** The reason for a failure of TLS, in plain words. */
+  readonly tlsReason: ((error: unknown) => string | undefined) | undefined
 }
+
+/** How far a connection has come. `asking`: the session request was sent, and nothing has come. */
+type Stage = 'dialling' | 'securing' | 'asking' | 'answered'
 
 /** How many bytes are read from the socket at once. */
 const READ_AT_ONCE = 1 << 16
+
+/** What a socket reports when the other side breaks the connection. */
+const BREAKS: readonly unknown[] = ['ECONNRESET', 'EPIPE']
 
 /** One connection to one server: bytes out, frames in. */
 export class Connection {
   readonly host: Host
   readonly #owner: ConnectionOwner
+  readonly #settings: ConnectionSettings
   readonly #socket: Socket
   readonly #frames: FrameReader
+  #stage: Stage = 'dialling'
   #lost = false
   #error: Error | undefined
 
-  constructor(host: Host, { tls, lookup, maxFrame }: ConnectionSettings, owner: ConnectionOwner) {
+  constructor(host: Host, settings: ConnectionSettings, owner: ConnectionOwner) {
     this.host = host
     this.#owner = owner
+    this.#settings = settings
+    const { tls, lookup, maxFrame } = settings
     this.#frames = new FrameReader(maxFrame, (frame) => {
       owner.onFrame(frame)
     })
@@ -56,10 +68,14 @@ export class Connection {
     this.#socket =
       tls === undefined
         ? connectTcp(address)
-        : connectTls({ ...tls, ...serverNameOptions(host.host, tls), ...address })
+        : withCertificate(connectTls({ ...tls, ...serverNameOptions(host.host, tls), ...address }))
     this.#socket
-      .once(tls === undefined ? 'connect' : 'secureConnect', () => {
-        if (!this.#lost) owner.onConnected()
+      .once('connect', () => {
+        if (tls === undefined) this.#connected()
+        else this.#stage = 'securing'
+      })
+      .once('secureConnect', () => {
+        this.#connected()
       })
       .on('drain', () => {
         if (!this.#lost) owner.onDrain()
@@ -68,7 +84,7 @@ export class Connection {
         this.#error = error
       })
       .on('close', () => {
-        this.#loseTo(this.#error)
+        this.#lose(this.#reasonOf(this.#error), this.#error)
       })
   }
 
@@ -91,27 +107,54 @@ export class Connection {
     this.#owner.onLost(cause)
   }
 
+  /** Breaks the connection because it has not led to a session within `ms` milliseconds. */
+  giveUp(ms: number): void {
+    this.#lose(`${MISSING[this.#stage]} within ${ms} ms`)
+  }
+
   /** Ends the connection; `onLost` is not called. */
   close(): void {
     if (!this.#lost) this.#release()
   }
 
+  #connected(): void {
+    if (this.#lost) return
+    this.#stage = 'asking'
+    this.#owner.onConnected()
+  }
+
   #receive(memory: Buffer, length: number): void {
     if (this.#lost) return
+    this.#stage = 'answered'
     this.#owner.onReceived()
     try {
       this.#frames.push(memory, length)
     } catch (error) {
       if (!isZooKeeperError(error)) throw error
-      this.break(error)
+      this.#lose(error.message, error, error.code)
     }
   }
 
-  #loseTo(error: Error | undefined): void {
-    // Where a name has several addresses, the message is empty.
+  #lose(why: string, cause?: Error, code: ZooKeeperError['code'] = 'CONNECTION_LOSS'): void {
+    this.break(new ZooKeeperError(code, `${this.host.name}: ${why}`, { cause }))
+  }
+
+  #reasonOf(error: Error | undefined): string {
+    const { tls, tlsReason } = this.#settings
+    const reason = tls && tlsReason?.(error)
+    if (reason !== undefined) return reason
     const code = (error as NodeJS.ErrnoException | undefined)?.code
-    const why = error === undefined ? 'closed the connection' : error.message || String(code)
-    this.break(new ZooKeeperError('CONNECTION_LOSS', `${this.host.name}: ${why}`, { cause: error }))
+    if (error !== undefined && !BREAKS.includes(code)) {
+      // Where a name has several addresses, the message is empty.
+      return error.message || String(code)
+    }
+    const broken = 'the server closed the connection'
+    if (this.#stage === 'securing') {
+      return `${broken} during the TLS handshake: if it does not speak TLS, remove tls or connect to its TLS port`
+    }
+    if (this.#stage !== 'asking') return error?.message ?? broken
+    const maybe = tls === undefined ? 'require TLS (set tls)' : 'refuse the client certificate'
+    return `${broken} when asked for a session: it may ${maybe}, have no quorum, or have reached its limit of connections (maxClientCnxns)`
   }
 
   #release(): void {
@@ -119,4 +162,32 @@ export class Connection {
     this.#frames.stop()
     this.#socket.destroy()
   }
+}
+
+/** What has not come yet, by stage. */
+const MISSING: Readonly<Record<Stage, string>> = {
+  dialling: 'no connection',
+  securing: 'no TLS handshake',
+  asking: 'no answer to the request for a session',
+  answered: 'no session',
+}
+
+/** Gives the errors of a handshake the server's certificate as `cert`, as Node.js does for a wrong host name only. */
+function withCertificate(socket: TLSSocket): TLSSocket {
+  let cert: unknown
+  return (
+    socket
+      // Before Node.js verifies the certificate: when that fails, the socket has none any more.
+      .prependOnceListener('secure', () => {
+        cert = socket.getPeerCertificate(true)
+      })
+      .once('secureConnect', () => {
+        cert = undefined
+      })
+      .on('error', (error) => {
+        if (cert !== undefined && !('cert' in error)) {
+          Object.defineProperty(error, 'cert', { value: cert })
+        }
+      })
+  )
 }

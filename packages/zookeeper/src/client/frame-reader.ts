@@ -1,3 +1,4 @@
+import { foreignProtocol } from './foreign-protocol.ts'
 import { JuteReader, malformed, viewOf } from './jute-reader.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -85,6 +86,7 @@ export class FrameReader {
 
   #checked(length: number): number {
     if (length >= 0 && length <= this.#maxFrame) return length
-    throw malformed(`a frame of ${length} bytes, and ${this.#maxFrame} are allowed`)
+    const frame = `a frame of ${length} bytes, and ${this.#maxFrame} are allowed`
+    throw malformed(foreignProtocol(length) ?? frame)
   }
 }

@@ -55,7 +55,7 @@ export class Pipeline {
   #isOpen = false
   #refusal: ZooKeeperError | undefined
   /** Why there is no connection. */
-  #lossCause: ZooKeeperError | undefined
+  #loss: { readonly cause: ZooKeeperError; readonly why: string } | undefined
 
   constructor({ runtime, paths, watches, maxRequest }: PipelineSettings) {
     this.#runtime = runtime
@@ -99,7 +99,7 @@ export class Pipeline {
   /** Requests can be sent, too. */
   open(): void {
     this.#isOpen = true
-    this.#lossCause = undefined
+    this.#loss = undefined
     this.pump()
   }
 
@@ -119,10 +119,14 @@ export class Pipeline {
     this.#controls.sent(xid, this.#outbox.written(false), onAnswer)
   }
 
-  /** The connection is gone, and what was in flight with it; or could not be made. */
-  lose(cause: ZooKeeperError): void {
+  /**
+   * The connection is gone, and what was in flight with it; or could not be made.
+   *
+   * @param why - the reason for requests that wait until their time is over
+   */
+  lose(cause: ZooKeeperError, why: string = cause.message): void {
     this.#isOpen = false
-    this.#lossCause = cause
+    this.#loss = { cause, why }
     this.#outbox.detach()
     this.#controls.clear()
     // If it broke over a frame, that was the answer to the first.
@@ -308,8 +312,8 @@ export class Pipeline {
   }
 
   #overdue(request: Request): void {
-    const cause = this.#lossCause
-    const because = cause === undefined ? '' : `: ${cause.message}`
+    const { cause, why } = this.#loss ?? {}
+    const because = why === undefined ? '' : `: ${why}`
     if (this.#isOpen) request.fail('TIMEOUT', 'it could not be sent in time')
     else request.fail('NOT_REACHABLE', `no server was reached in time${because}`, cause)
   }

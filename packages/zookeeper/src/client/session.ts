@@ -5,6 +5,7 @@ import type { Auth, ClientOptions, Settings } from './client-options.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionOwner } from './connection.ts'
 import { PING, SET_WATCHES } from './control-packets.ts'
+import { DialFailures } from './dial-failures.ts'
 import { checkIdentity, connectRequest, NEW_SESSION, readGrant } from './handshake.ts'
 import type { Grant, SessionIdentity } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -38,6 +39,7 @@ export class Session implements ConnectionOwner {
   readonly #hosts: Hosts
   readonly #lookup: LookupFunction
   readonly #redial: Redial
+  readonly #failures = new DialFailures()
   readonly #authentication: Authentication
   readonly #listeners = new Set<StateListener>()
   #connection: Connection | undefined
@@ -137,6 +139,9 @@ export class Session implements ConnectionOwner {
   }
 
   onLost(cause: ZooKeeperError): void {
+    if (this.#connection !== undefined) {
+      this.#failures.add(this.#connection.host.name, cause.message)
+    }
     if (this.#askedAt !== undefined && !this.#granted) this.#refusals++
     this.#detach(cause)
     if (this.identity.id === NEW_SESSION.id || this.#redial.allFailed) this.#finishClosing?.()
@@ -154,12 +159,14 @@ export class Session implements ConnectionOwner {
       return
     }
     const host = this.#hosts.next()
-    const { tls, maxFrame } = this.#settings
+    const { tls, tlsReason, maxFrame } = this.#settings
     let connection: Connection
     try {
-      connection = new Connection(host, { tls: tls?.(), lookup: this.#lookup, maxFrame }, this)
+      const settings = { tls: tls?.(), tlsReason, lookup: this.#lookup, maxFrame }
+      connection = new Connection(host, settings, this)
     } catch (error) {
-      const why = `${host.name}: ${(error as Error).message}`
+      const why = `${host.name}: ${tlsReason?.(error) ?? (error as Error).message}`
+      this.#failures.add(host.name, why)
       this.onLost(new ZooKeeperError('CONNECTION_LOSS', why, { cause: error }))
       return
     }
@@ -168,8 +175,7 @@ export class Session implements ConnectionOwner {
     this.#attempt = this.#runtime.setTimer(() => {
       // Silence is no refusal.
       this.#askedAt = undefined
-      const why = `${host.name}: no session within ${patience} ms`
-      connection.break(new ZooKeeperError('CONNECTION_LOSS', why))
+      connection.giveUp(patience)
     }, patience)
   }
 
@@ -200,7 +206,7 @@ export class Session implements ConnectionOwner {
       this.#expire()
       return
     }
-    if (isReadOnly) throw new ZooKeeperError('NOT_READ_ONLY', `${connection.host.name} only reads`)
+    if (isReadOnly) throw new ZooKeeperError('NOT_READ_ONLY', 'the server is read-only: no quorum')
     if (timeout <= 0 || (isResumed && id !== this.identity.id)) {
       throw malformed('a session that was not asked for')
     }
@@ -238,6 +244,7 @@ export class Session implements ConnectionOwner {
       })
     }
     this.#state = 'connected'
+    this.#failures.clear()
     this.pipeline.open()
     if (this.#closing === undefined) {
       this.#emit({ type: 'connected', resumed: isResumed, server: connection.host.name })
@@ -319,7 +326,7 @@ export class Session implements ConnectionOwner {
     this.#connection = undefined
     this.#askedAt = undefined
     this.#granted = false
-    this.pipeline.lose(cause)
+    this.pipeline.lose(cause, this.#failures.summary)
   }
 
   #emit(event: StateEvent): void {

@@ -172,7 +172,7 @@ describe('a connection to ZooKeeper', () => {
       const start = performance.now()
       const error = await failureOf(lost.connect(within(400)))
       expect(error).toMatchObject({ code: 'NOT_REACHABLE' })
-      expect(error.message).toContain('no session within 100 ms')
+      expect(error.message).toContain('no answer to the request for a session within 100 ms')
       expect(performance.now() - start).toBeLessThan(2_000)
     } finally {
       for (const socket of sockets) socket.destroy()
