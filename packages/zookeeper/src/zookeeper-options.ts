@@ -1,7 +1,7 @@
-import { LibkvError, anything, number, oneOf, text } from '@libkv/core'
+import { anything, number, oneOf, text } from '@libkv/core'
 import type { OptionRules, ServerOptions, StoreOptions } from '@libkv/core'
-import { CREATOR_ALL, OPEN } from './client/index.ts'
 import type { Acl, Auth } from './client/index.ts'
+import { LONGEST_TICK, LONGEST_TIMEOUT, aclOf, chrootOf, identitiesOf } from './option-checks.ts'
 import type { ReadBarrier } from './read-barrier.ts'
 
 /** An identity of ZooKeeper's own scheme, by user and password. */
@@ -26,7 +26,7 @@ export interface ZooKeeperOptions extends StoreOptions {
   readonly acl?: Acl | undefined
   /**
    * A path of ZooKeeper below which everything is, what the library keeps for itself included. Stores that are to share keys
-   * need the same one. It must exist.
+   * need the same one. It must exist. A trailing slash is dropped.
    *
    * @default '/'
    */
@@ -70,20 +70,14 @@ export interface ResolvedZooKeeperOptions extends ServerOptions {
   readonly readBarrier: ReadBarrier
 }
 
-/** What the protocol has room for. */
-const LONGEST = 2 ** 31 - 1
-
-/** The rules of the options that ZooKeeper has of its own. What identities and ACLs are made of is checked on use. */
+/** The rules of the options that ZooKeeper has of its own. */
 export const zookeeperRules: OptionRules<Omit<ZooKeeperOptions, keyof StoreOptions>> = {
-  auth: anything,
+  // Checked by aclOf(), chrootOf() and identitiesOf().
+  ...{ acl: anything, auth: anything, chroot: text() },
   username: text(),
   password: text(),
-  acl: anything,
-  chroot: text((path, name) =>
-    isPath(path) ? undefined : `${name} '${path}' is not a path such as /app`,
-  ),
-  tickTime: number('milliseconds', 1, LONGEST),
-  sessionTimeout: number('milliseconds', 1, LONGEST),
+  tickTime: number('milliseconds', 1, LONGEST_TICK),
+  sessionTimeout: number('milliseconds', 1, LONGEST_TIMEOUT),
   readBarrier: oneOf('proposal', 'sync'),
 }
 
@@ -92,36 +86,15 @@ export function resolveZooKeeperOptions(
   options: ZooKeeperOptions,
   common: ServerOptions,
 ): ResolvedZooKeeperOptions {
-  const auth = identitiesOf(options)
-  const { acl = auth.length > 0 ? CREATOR_ALL : OPEN, chroot = '/' } = options
-  if (!Array.isArray(acl) || acl.length === 0) throw invalid('acl is empty')
+  const auth = identitiesOf({ ...options })
   const { tickTime = 2_000, sessionTimeout = 6_000, readBarrier = 'proposal' } = options
-  return { ...common, auth, acl: acl as Acl, chroot, tickTime, sessionTimeout, readBarrier }
-}
-
-function identitiesOf({ auth, username, password }: ZooKeeperOptions): Auth[] {
-  if ((username === undefined) !== (password === undefined)) {
-    throw invalid('username and password are needed together')
+  return {
+    ...common,
+    auth,
+    acl: aclOf(options.acl, auth.length > 0),
+    chroot: chrootOf(options.chroot),
+    tickTime,
+    sessionTimeout,
+    readBarrier,
   }
-  const given: readonly (DigestAuth | Auth)[] = [auth ?? []].flat()
-  const identities = given.map((one): Auth => ('auth' in one ? one : digest(one)))
-  if (username !== undefined && password !== undefined) {
-    identities.push(digest({ username, password }))
-  }
-  return identities
-}
-
-function digest({ username, password }: Omit<DigestAuth, 'scheme'>): Auth {
-  if (typeof username !== 'string' || typeof password !== 'string' || username === '') {
-    throw invalid('auth of scheme digest needs username and password')
-  }
-  if (username.includes(':')) throw invalid('a username has no colon')
-  return { scheme: 'digest', auth: `${username}:${password}` }
-}
-
-const isPath = (path: string): boolean =>
-  typeof path === 'string' && (path === '/' || /^(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/.test(path))
-
-function invalid(message: string): LibkvError {
-  return new LibkvError('INVALID_OPTION', message, { backend: 'zookeeper' })
 }

@@ -109,6 +109,7 @@ export class ZooKeeperSessions {
       await client.connect(call)
       const granted = client.negotiatedTimeout
       if (granted > ttl) throw tooShort(ttl, granted)
+      if (granted <= this.#options.tickTime) throw tooLongTick(this.#options.tickTime, granted)
       if (this.#closed) throw new LibkvError('CLOSED', 'the store is closed')
       return client
     } catch (error) {
@@ -135,6 +136,14 @@ export function clientOptions(options: ResolvedZooKeeperOptions): ClientOptions 
       }),
   }
 }
+
+/** Sessions of servers with that `tickTime` last two ticks at least. */
+const tooLongTick = (tickTime: number, granted: number): LibkvError =>
+  new LibkvError(
+    'INVALID_OPTION',
+    `tickTime is ${String(tickTime)}; these servers grant no more than ${String(granted)} (is tickTime theirs?)`,
+    { backend: 'zookeeper' },
+  )
 
 const tooShort = (ttl: number, granted: number): LibkvError =>
   new LibkvError(

@@ -129,6 +129,14 @@ describe('zookeeper with its default settings', () => {
     expect(await kv.exists('short')).toBe(false)
   })
 
+  it('is INVALID_OPTION for a tickTime that is longer than the sessions of these servers', async () => {
+    await using kv = zookeeper(servers().endpoints, { tickTime: 40_000 })
+    await expect(kv.session({ ttl: 80_000 })).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringMatching(/tickTime is 40000; these servers grant no more than 40000/),
+    })
+  })
+
   it('takes a longer ttl than servers grant to sessions', async () => {
     await using kv = zookeeper(servers().endpoints)
     await kv.put('long', 'x', { ttl: 24 * 3_600_000 })

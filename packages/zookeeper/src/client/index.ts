@@ -11,5 +11,6 @@ export type { ZooKeeperErrorCode, ZooKeeperErrorDetails } from './zookeeper-erro
 export type { Acl, AclEntry, Identity } from './acl.ts'
 export { CREATOR_ALL, digestIdentity, OPEN, PERMISSION, READ_ONLY } from './acl.ts'
 export type { Children, Created, CreateMode, CreateOptions, NodeData, Stat } from './node.ts'
+export { isNodePath } from './paths.ts'
 export type { MultiOperation, MultiResult, Read, ReadResult } from './multi.ts'
 export type { WatchEvent, WatchListener, WatchMode } from './watch-event.ts'

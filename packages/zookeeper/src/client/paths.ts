@@ -6,9 +6,14 @@ const REFUSED =
   // eslint-disable-next-line no-control-regex -- those are meant
   /[\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]|\/(?:\.{0,2})(?:\/|$)/
 
+/** Whether ZooKeeper accepts this as the path of a node. */
+export function isNodePath(path: string): boolean {
+  return path === '/' || (path.startsWith('/') && !REFUSED.test(path))
+}
+
 /** Refuses what is no path of a node. */
 function checkPath(path: string): void {
-  if (path === '/' || (path.startsWith('/') && !REFUSED.test(path))) return
+  if (isNodePath(path)) return
   throw new ZooKeeperError('BAD_ARGUMENTS', 'this is not a path that ZooKeeper accepts')
 }
 
