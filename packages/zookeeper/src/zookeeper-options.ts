@@ -73,7 +73,7 @@ export interface ResolvedZooKeeperOptions extends ServerOptions {
 /** The rules of the options that ZooKeeper has of its own. */
 export const zookeeperRules: OptionRules<Omit<ZooKeeperOptions, keyof StoreOptions>> = {
   // Checked by aclOf(), chrootOf() and identitiesOf().
-  ...{ acl: anything, auth: anything, chroot: text() },
+  ...{ acl: anything, auth: anything, chroot: anything },
   username: text(),
   password: text(),
   tickTime: number('milliseconds', 1, LONGEST_TICK),
