@@ -7,16 +7,16 @@ import { waitFor } from '../servers/index.ts'
 
 const root = join(__dirname, '../..')
 
-/** The tour on the embedded store, as `npm start` runs it. */
+/** The tour, as `npm start` runs it: on the embedded store, or on the one at a URL. */
 class Tour {
   text = ''
   complaints = ''
   readonly code: Promise<number | null>
   readonly #child: ChildProcess
 
-  constructor() {
+  constructor(...args: readonly string[]) {
     const flags = ['--conditions=@libkv/source', '--import', 'tsx']
-    const child = spawn(process.execPath, [...flags, 'tooling/tour/main.ts'], {
+    const child = spawn(process.execPath, [...flags, 'tooling/tour/main.ts', ...args], {
       cwd: root,
       env: { ...process.env, NO_COLOR: '1' },
     })
@@ -92,5 +92,18 @@ describe('the tour on the embedded store', () => {
     expect(await tour.code).toBe(1)
     expect(tour.complaints).toContain(`pid ${last} ended with SIGKILL`)
     expect(candidates.filter(isRunning)).toEqual([])
+  })
+})
+
+describe('the tour on a server', () => {
+  it.each([
+    ['the URL has no scheme', 'localhost:2379'],
+    ['the scheme names no backend', 'redis://x'],
+    ['the server is down', 'etcd://127.0.0.1:1'],
+  ])('prints one line and exits with 1 where %s', async (_, url) => {
+    const tour = new Tour(url)
+    expect(await tour.code).toBe(1)
+    expect(tour.complaints).toMatch(/^libkv: .+\n$/)
+    expect(tour.text).toBe('')
   })
 })

@@ -1,5 +1,5 @@
 // The tour: `npm start`, or `npm start -- etcd://127.0.0.1:2379` on a server of yours.
-import { newStore, update, withLock } from '@libkv/core'
+import { isLibkvError, newStore, update, withLock } from '@libkv/core'
 import type { Store } from '@libkv/core'
 import { memoryDriver } from '@libkv/memory'
 import { electing } from './election.ts'
@@ -18,14 +18,14 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 
-const kv = await newStore(url, undefined, { namespace, connectionTimeout: 5_000 })
+const kv = await orExit(newStore(url, undefined, { namespace, connectionTimeout: 5_000 }))
 /** Other processes have no way to a store that is within this one but over its driver. */
 const access = kv.backend === 'memory' ? memoryDriver(/^memory:\/\/([^/?]+)/.exec(url)?.[1]) : url
 
 try {
+  await orExit(kv.ready({ signal }))
   heading(`libkv on ${kv.backend}`)
   say('One interface, whatever store your operators run. This is the same program on each of them.')
-  await kv.ready({ signal })
   for (const chapter of [keysAndValues, compareAndSet, watching, locking, expiring]) {
     await chapter(kv)
     signal.throwIfAborted()
@@ -43,6 +43,17 @@ try {
 } finally {
   await kv.deleteTree('').catch(() => undefined)
   await kv.close()
+}
+
+/** Ends the process with one line where the URL or the server is at fault. */
+async function orExit<T>(opening: Promise<T>): Promise<T> {
+  try {
+    return await opening
+  } catch (error) {
+    if (!isLibkvError(error) && !(error instanceof TypeError)) throw error
+    console.error(`libkv: ${error.message}`)
+    process.exit(1)
+  }
 }
 
 async function keysAndValues(store: Store): Promise<void> {
