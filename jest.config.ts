@@ -2,8 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-// `npm test` takes one server of each backend; CI adds clusters, TLS and access control.
-const kinds = process.env['LIBKV_TEST_MATRIX'] === 'full' ? '{test,matrix}' : 'test'
+// `npm test` runs `*.test.ts`. `.ci/run` adds `*.heavy.ts`, what takes long, and `*.matrix.ts`, the suite on clusters, with TLS
+// and with access control.
+const kinds = [
+  'test',
+  ...(process.env['LIBKV_TEST_DEPTH'] === 'full' ? ['heavy'] : []),
+  ...(process.env['LIBKV_TEST_MATRIX'] === 'full' ? ['matrix'] : []),
+]
 
 /** A package that is not finished is private, and tested only where LIBKV_TEST_BACKENDS names it. */
 function isTested(name: string): boolean {
@@ -15,7 +20,8 @@ const packages = readdirSync('packages').filter(isTested)
 const folders = [...packages.map((name) => join('packages', name)), 'tooling']
 
 export default {
-  testTimeout: 60_000,
+  // Beyond the timeouts of the waits in a test, which report what they waited for.
+  testTimeout: 120_000,
   // Tests of servers mostly wait.
   maxWorkers: 4,
   testSequencer: '<rootDir>/tooling/jest-sequencer.mjs',
@@ -23,7 +29,7 @@ export default {
   projects: folders.map((folder) => ({
     displayName: folder.replace('packages/', ''),
     rootDir: folder,
-    testMatch: [`<rootDir>/test/**/*.${kinds}.ts`],
+    testMatch: kinds.map((kind) => `<rootDir>/test/**/*.${kind}.ts`),
     testEnvironment: 'node',
     testEnvironmentOptions: { customExportConditions: ['@libkv/source', 'node', 'node-addons'] },
     transform: {

@@ -5,8 +5,8 @@ import type { BackendUnderTest } from './backend-under-test.ts'
 import { modelTest } from './model/model-test.ts'
 import { runningServers } from './running-servers.ts'
 
-/** Random programs, against a store and against a model of the contract in a few lines. */
-export function modelCases(underTest: BackendUnderTest): void {
+/** That many random programs, against a store and against a model of the contract in a few lines. */
+export function modelCases(underTest: BackendUnderTest, runs: number): void {
   describe('a store', () => {
     const servers = runningServers(underTest.backend)
 
@@ -14,7 +14,7 @@ export function modelCases(underTest: BackendUnderTest): void {
       let count = 0
       const open = (): Store =>
         openOn(underTest, servers(), { namespace: `model-${String(++count)}` })
-      await modelTest(open, { runs: 100 })
+      await modelTest(open, { runs })
     })
   })
 }

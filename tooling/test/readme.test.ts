@@ -1,41 +1,28 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { startServers } from '../servers/index.ts'
 import type { Servers } from '../servers/index.ts'
+import { ProgramFolder, nameOf, readmes, root } from './readme-programs.ts'
 import { backendsOf, isTestFile, snippetsOf, withServers } from './readme-snippets.ts'
 import type { Backend, Snippet } from './readme-snippets.ts'
 
-const root = join(__dirname, '../..')
-/** Beside the packages that tooling depends on, so that the snippets find them. */
-const folder = join(root, 'tooling/.readme')
 /** What no snippet prints. */
 const MARK = '\u001e'
 
-const readmes = [
-  'README.md',
-  ...readdirSync(join(root, 'packages')).map((name) => `packages/${name}/README.md`),
-]
-  .filter((path) => existsSync(join(root, path)))
-  .map((path) => ({ path, snippets: snippetsOf(readFileSync(join(root, path), 'utf8')) }))
-  .map(({ path, snippets }) => ({
-    path,
-    snippets: snippets.filter((snippet) => !isTestFile(snippet)),
-  }))
-  .filter(({ snippets }) => snippets.length > 0)
-
 const servers = new Map<Backend, Servers>()
+let folder: ProgramFolder
 
 beforeAll(async () => {
-  mkdirSync(folder, { recursive: true })
+  folder = new ProgramFolder('run')
   const needed = new Set(readmes.flatMap(({ snippets }) => snippets.flatMap(backendsOf)))
   for (const backend of needed) servers.set(backend, await startServers(backend))
 }, 120_000)
 
 afterAll(async () => {
-  rmSync(folder, { recursive: true, force: true })
+  folder[Symbol.dispose]()
   for (const server of servers.values()) await server[Symbol.asyncDispose]()
 }, 60_000)
 
@@ -44,22 +31,10 @@ function addressOf(backend: Backend): string {
   return endpoint.replace(/^https?:\/\//, '')
 }
 
-const nameOf = (path: string): string => path.replaceAll(/[^a-z]+/gi, '-')
-
-/** Makes files of the snippets of one README, and names them. */
-function write(name: string, snippets: readonly Snippet[]): string[] {
-  return snippets.map(({ code, language }, i) => {
-    const file = `${name}-${String(i + 1)}.${language}`
-    // Without an import or export it would be no module.
-    writeFileSync(join(folder, file), `${withServers(code, addressOf)}\nexport {}\n`)
-    return file
-  })
-}
-
 /** Runs the snippets of one README one after the other in one process, and gives what each has printed. */
 async function run(name: string, snippets: readonly Snippet[]): Promise<string[]> {
-  const files = write(name, snippets)
-  const main = join(folder, `${name}.js`)
+  const files = folder.write(name, snippets, addressOf)
+  const main = join(folder.path, `${name}.js`)
   const lines = files.flatMap((file) => [
     `process.stdout.write('${MARK}')`,
     `await import('./${file}')`,
@@ -84,24 +59,6 @@ describe('the examples', () => {
       expect({ where, output: printed[i]?.trimEnd() }).toEqual({ where, output })
     }
     expect(printed).toHaveLength(snippets.length)
-  })
-
-  it('compile in a strict program', async () => {
-    const files = readmes.flatMap(({ path, snippets }) => write(nameOf(path), snippets))
-    const config = {
-      extends: '../tsconfig.json',
-      files: files.filter((file) => file.endsWith('.ts')),
-      include: [],
-    }
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
-    const tsc = require.resolve('typescript/bin/tsc')
-    const compiling = promisify(execFile)(process.execPath, [tsc, '-p', folder], { cwd: root })
-    const output = await compiling.then(
-      () => '',
-      (error: unknown) => (error as { stdout: string }).stdout,
-    )
-    // What is wrong in the packages themselves is shown elsewhere.
-    expect(output.split('\n').filter((line) => line.includes('.readme/'))).toEqual([])
   })
 
   it('of core and of the embedded store are among them', () => {

@@ -1,15 +1,4 @@
-import { describe, it } from '@jest/globals'
-import { conformance } from '../src/index.ts'
-import { memory, memoryFaults } from '@libkv/memory'
+import { quick } from '../../../tooling/backend-cases/suite-parts.ts'
+import { memorySuite } from './memory-suite.ts'
 
-memoryFaults('unreachable').disconnect()
-
-conformance(
-  { describe, it },
-  {
-    name: 'memory',
-    capabilities: memory().capabilities,
-    open: (options) => memory(['conformance'], options),
-    openUnreachable: (options) => memory(['unreachable'], options),
-  },
-)
+memorySuite(quick)

@@ -5,6 +5,7 @@ import { consul } from '@libkv/consul'
 import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
 import { RequestCounter, startServers, waitFor } from '../../../tooling/servers/index.ts'
 import type { Servers } from '../../../tooling/servers/index.ts'
+import { lockQueueCase, quiet } from './lock-queue.ts'
 
 /** Watches of single keys of one directory, each with the states that it has seen. */
 class KeyWatches implements AsyncDisposable {
@@ -57,17 +58,6 @@ class KeyWatches implements AsyncDisposable {
 
 const namesIn = (directory: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${directory}/${String(i)}`)
-
-/** Resolves when next to nothing is asked: polling would be twice a second for each watch. */
-async function quiet(counter: RequestCounter): Promise<void> {
-  let before = -Infinity
-  const isQuiet = (): boolean => {
-    const asked = counter.total - before
-    before = counter.total
-    return asked < 8
-  }
-  await waitFor(isQuiet, { what: 'nothing to be asked', every: 1_000, timeout: 60_000 })
-}
 
 describe('many watched keys of one directory of Consul', () => {
   const servers = runningServers('consul')
@@ -198,33 +188,7 @@ describe('many watched keys of one directory of Consul', () => {
     expect(watches.errors).toEqual(new Map())
   })
 
-  it('hand a lock over for a handful of requests each, with 500 in line from one store', async () => {
-    await using counter = await RequestCounter.to(endpoint())
-    await using kv = consul([counter.endpoint])
-    const session = await kv.session({ ttl: 600_000 })
-    const first = await kv.newLock('line', { session }).lock()
-    const order: bigint[] = []
-    const waiters = Array.from({ length: 500 }, async () => {
-      const held = await kv.newLock('line', { session }).lock({ timeout: 120_000 })
-      order.push(held.token)
-      await held.unlock()
-    })
-    const inLine = async (): Promise<boolean> => {
-      const answer = await fetch(`${endpoint()}/v1/kv/.libkv/lock/line/?keys`)
-      return ((await answer.json()) as string[]).length === 501
-    }
-    await waitFor(inLine, { what: 'all to be in line', timeout: 60_000 })
-    // All watch the one ahead of them when nothing is asked any more but what waits.
-    await quiet(counter)
-    counter.reset()
-    await first.unlock()
-    await Promise.all(waiters)
-    expect(order).toHaveLength(500)
-    expect(order).toEqual([...order].sort((a, b) => (a < b ? -1 : 1)))
-    // The unlock, the query that it wakes, the look at the line, the lock, and its own watch; and what goes on beside it.
-    if (Math.round(counter.total / 500) > 5)
-      expect(counter.counts).toBe('five requests for each of 500 hand-overs')
-  }, 240_000)
+  lockQueueCase(endpoint, 50)
 })
 
 /** Who may do everything. */

@@ -1,4 +1,4 @@
 import { modelCases } from '../../../tooling/backend-cases/model.ts'
 import { consulUnderTest } from './consul-under-test.ts'
 
-modelCases(consulUnderTest)
+modelCases(consulUnderTest, 20)

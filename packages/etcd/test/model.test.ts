@@ -1,4 +1,4 @@
 import { modelCases } from '../../../tooling/backend-cases/model.ts'
 import { etcdUnderTest } from './etcd-under-test.ts'
 
-modelCases(etcdUnderTest)
+modelCases(etcdUnderTest, 20)

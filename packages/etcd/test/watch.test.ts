@@ -6,6 +6,7 @@ import { proxiedStore } from '../../../tooling/backend-cases/proxied-store.ts'
 import { watchFaultCases } from '../../../tooling/backend-cases/watch-faults.ts'
 import { waitFor } from '../../../tooling/servers/index.ts'
 import { etcdUnderTest } from './etcd-under-test.ts'
+import { watchBehindCase } from './watch-behind.ts'
 
 /** `created: true` as it stands in a response of etcd: field 3 of WatchResponse. */
 const CREATED = Buffer.from([0x18, 0x01])
@@ -46,28 +47,7 @@ describe('a watch on etcd', () => {
     await follower.stop()
   })
 
-  it('loses nothing of 20,000 revisions behind, cut in the middle of them', async () => {
-    const { kv, direct, dir, proxy } = proxied
-    const follower = await new Follower(kv, dir).started()
-    proxy.blackhole()
-    const keys = Array.from({ length: 20_000 }, (_, i) => `${dir}/${String(i)}`)
-    await inBatches(keys, 64, (key) => direct.put(key, ''))
-    let bytes = 0
-    let cuts = 0
-    proxy.onUpstreamData = (chunk) => {
-      bytes += chunk.length
-      if (bytes < 50_000 || cuts >= 3) return 'forward'
-      bytes = 0
-      cuts++
-      return 'lose'
-    }
-    proxy.cut()
-    proxy.pass()
-    await follower.has(keys, 60_000)
-    expect(cuts).toBe(3)
-    expect(follower.violations).toEqual([])
-    await follower.stop()
-  }, 120_000)
+  watchBehindCase(proxied, 2_000)
 
   it('reads again when its history was compacted while it was away', async () => {
     const { kv, direct, dir, proxy, servers } = proxied
@@ -141,11 +121,3 @@ describe('a watch on etcd', () => {
     })
   })
 })
-
-async function inBatches<T>(
-  items: readonly T[],
-  size: number,
-  work: (item: T) => Promise<unknown>,
-): Promise<void> {
-  for (let i = 0; i < items.length; i += size) await Promise.all(items.slice(i, i + size).map(work))
-}

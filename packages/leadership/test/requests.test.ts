@@ -1,95 +1,15 @@
-import { afterEach, describe, expect, it } from '@jest/globals'
-import type { Store } from '@libkv/core'
-import { startServers, waitFor } from '../../../tooling/servers/index.ts'
+import { describe, expect, it } from '@jest/globals'
+import { waitFor } from '../../../tooling/servers/index.ts'
 import { Candidate, Follower } from '../src/index.ts'
+import { countedRequests, handOverCase, isQuiet } from './hand-over-requests.ts'
 import { targets } from './targets.ts'
 
-const CROWD = 500
-/** How many stores they share. One on Consul, where each store that has more than four of them asks about the line as a whole. */
-const storesOn = (backend: string): number => (backend === 'consul' ? 1 : 20)
-const HAND_OVERS = 50
-
-/** What goes on while nothing happens: sessions are renewed, and blocking queries are asked anew. */
-const STANDING = /LeaseKeepAlive|session\/renew|GET .*\/lock\/leader\/[0-9a-f-]{36}$/
-
-for (const { backend, openAt, countTo } of targets) {
+for (const underTest of targets) {
+  const { backend } = underTest
   describe(`on ${backend}`, () => {
-    const opened: AsyncDisposable[] = []
-    afterEach(async () => {
-      for (const resource of opened.splice(0).reverse()) await resource[Symbol.asyncDispose]()
-    }, 60_000)
+    handOverCase(underTest, 20)
 
-    function keep<T extends AsyncDisposable>(resource: T): T {
-      opened.push(resource)
-      return resource
-    }
-
-    /** A server whose requests are counted, and stores on it; those of `direct` are not. */
-    async function counted(): Promise<{
-      readonly requests: () => number
-      readonly open: () => Store
-      readonly direct: Store
-    }> {
-      const servers = keep(await startServers(backend))
-      const counter = keep(await countTo(servers.endpoints[0] ?? ''))
-      const open = (addresses: readonly string[]): Store => keep(openAt(addresses))
-      return {
-        requests: () => {
-          if (backend === 'zookeeper') return counter.total
-          const counts = [...counter.counts].filter(([what]) => !what.endsWith('#message'))
-          return counts.reduce((sum, [what, n]) => sum + (STANDING.test(what) ? 0 : n), 0)
-        },
-        open: () => open([counter.endpoint]),
-        direct: open(servers.endpoints),
-      }
-    }
-
-    /** Waits until nothing more is asked for. */
-    async function isQuiet(requests: () => number): Promise<void> {
-      let last = -1
-      let same = 0
-      const hasSettled = (): boolean => {
-        same = requests() === last ? same + 1 : 0
-        last = requests()
-        return same === 3
-      }
-      await waitFor(hasSettled, { what: 'quiet', timeout: 60_000 })
-    }
-
-    // What goes out to ZooKeeper together counts as one.
-    const most = 5
-    const unit = backend === 'zookeeper' ? 'round trips' : 'requests'
-    it(`takes at most five ${unit} per hand-over with ${String(CROWD)} in line`, async () => {
-      const { requests, open, direct } = await counted()
-      const stores = Array.from({ length: storesOn(backend) }, open)
-      const led: Candidate[] = []
-      for (let i = 0; i <= CROWD; i++) {
-        const store = stores[i % stores.length] as Store
-        const candidate = new Candidate(store, 'leader', { id: String(i), ttl: 60_000 })
-        candidate.on('elected', () => led.push(candidate))
-        candidate.campaign().catch(() => undefined)
-      }
-      const follower = new Follower(direct, 'leader')
-      await waitFor(async () => (await follower.candidates()).length === CROWD + 1, {
-        what: 'all are in line',
-        timeout: 60_000,
-      })
-      await waitFor(() => led.length === 1, { what: 'the first one leads' })
-      const order = (await follower.candidates()).map(({ id }) => id)
-      await isQuiet(requests)
-      const counts: number[] = []
-      for (let i = 1; i <= HAND_OVERS; i++) {
-        const before = requests()
-        await led.at(-1)?.stop()
-        await waitFor(() => led.length === i + 1, { what: 'the next one leads' })
-        await isQuiet(requests)
-        counts.push(requests() - before)
-      }
-      expect(led.map(({ id }) => id)).toEqual(order.slice(0, HAND_OVERS + 1))
-      // On a busy machine what belongs together may go out apart, and a standing query may come in between.
-      const median = counts.sort((a, b) => a - b)[HAND_OVERS / 2]
-      expect(median).toBeLessThanOrEqual(most)
-    }, 120_000)
+    const counted = countedRequests(underTest)
 
     it('takes one to resign', async () => {
       const { requests, open } = await counted()

@@ -1,4 +1,4 @@
 import { modelCases } from '../../../tooling/backend-cases/model.ts'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
-modelCases(zookeeperUnderTest)
+modelCases(zookeeperUnderTest, 20)

@@ -2,36 +2,6 @@ import { describe, expect, it } from '@jest/globals'
 import { zookeeper } from '@libkv/zookeeper'
 import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
 import { ZooKeeperCounter } from '../../../tooling/servers/zookeeper-counter.ts'
-import { zookeeperUnderTest } from './zookeeper-under-test.ts'
-
-const ROUNDS = 500
-
-describe('a read at the leader', () => {
-  const servers = runningServers('zookeeper', { nodes: 3 })
-
-  it('shows what a follower has acknowledged, at once', async () => {
-    const leader = await servers().leader()
-    const follower = servers().nodes.find((node) => node !== leader)
-    await using writer = zookeeperUnderTest.openAt([follower?.endpoint ?? ''])
-    await using reader = zookeeperUnderTest.openAt([leader.endpoint])
-    for (let i = 0; i < ROUNDS; i++) {
-      const { revision } = await writer.put('key', String(i))
-      expect((await reader.get('key'))?.revision).toBe(revision)
-    }
-  }, 60_000)
-
-  it('refuses a compare-and-set only for what is so now', async () => {
-    const leader = await servers().leader()
-    const follower = servers().nodes.find((node) => node !== leader)
-    await using writer = zookeeperUnderTest.openAt([follower?.endpoint ?? ''])
-    await using other = zookeeperUnderTest.openAt([leader.endpoint])
-    let pair = await writer.put('cas', '')
-    for (let i = 0; i < ROUNDS / 2; i++) {
-      pair = await writer.atomicPut('cas', String(i), pair)
-      pair = await other.atomicPut('cas', String(i), pair)
-    }
-  }, 60_000)
-})
 
 describe('what goes ahead of a read', () => {
   const servers = runningServers('zookeeper')

@@ -86,7 +86,7 @@ export async function run(program: string): Promise<{ code: number | null; outpu
   const child = spawn(
     process.execPath,
     ['--import', 'tsx', '--input-type=module', '-e', `${imports}\n${program}`],
-    { cwd: join(__dirname, '../../../..'), stdio: ['ignore', 'pipe', 'inherit'], timeout: 170_000 },
+    { cwd: join(__dirname, '../../../..'), stdio: ['ignore', 'pipe', 'inherit'], timeout: 540_000 },
   )
   let output = ''
   child.stdout.on('data', (chunk) => (output += String(chunk)))

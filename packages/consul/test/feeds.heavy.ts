@@ -1,0 +1,9 @@
+import { describe } from '@jest/globals'
+import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
+import { lockQueueCase } from './lock-queue.ts'
+
+describe('many watched keys of one directory of Consul', () => {
+  const servers = runningServers('consul')
+
+  lockQueueCase(() => servers().endpoints[0] ?? '', 500)
+})

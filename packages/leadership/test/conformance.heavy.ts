@@ -1,0 +1,4 @@
+import { heavy } from '../../../tooling/backend-cases/suite-parts.ts'
+import { leadershipSuite } from './suite.ts'
+
+leadershipSuite(heavy)

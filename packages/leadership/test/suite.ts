@@ -1,0 +1,38 @@
+import { describe } from '@jest/globals'
+import { leadershipConformance } from '@libkv/conformance'
+import { memory, memoryFaults } from '@libkv/memory'
+import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
+import { runnerOf } from '../../../tooling/backend-cases/suite-parts.ts'
+import type { SuitePart } from '../../../tooling/backend-cases/suite-parts.ts'
+import { Candidate, Follower } from '../src/index.ts'
+import { targets } from './targets.ts'
+
+/** Runs that part of the suite on the embedded store and on each backend. */
+export function leadershipSuite(part: SuitePart): void {
+  memoryFaults('unreachable').disconnect()
+  leadershipConformance(
+    runnerOf(part),
+    {
+      name: 'memory',
+      capabilities: memory().capabilities,
+      open: (options) => memory(['leadership'], options),
+      openUnreachable: (options) => memory(['unreachable'], options),
+    },
+    { Candidate, Follower },
+  )
+  for (const { backend, capabilities, openAt } of targets) {
+    describe(`on ${backend}`, () => {
+      const servers = runningServers(backend)
+      leadershipConformance(
+        runnerOf(part),
+        {
+          name: backend,
+          capabilities,
+          open: (options) => openAt(servers().endpoints, options),
+          openUnreachable: (options) => openAt(['127.0.0.1:1'], options),
+        },
+        { Candidate, Follower },
+      )
+    })
+  }
+}

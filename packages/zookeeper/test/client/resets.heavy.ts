@@ -1,0 +1,3 @@
+import { resetsCase } from './resets.ts'
+
+resetsCase(10_000)
