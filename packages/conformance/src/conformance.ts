@@ -15,8 +15,10 @@ import { lockCases } from './groups/locks.ts'
 import { misuseCases } from './groups/misuse.ts'
 import { namespaceCases } from './groups/namespaces.ts'
 import { openingCases } from './groups/opening.ts'
+import { optionCases } from './groups/options.ts'
 import { raceCases } from './groups/races.ts'
 import { readCases } from './groups/reads.ts'
+import { returnedValueCases } from './groups/returned-values.ts'
 import { revisionCases } from './groups/revisions.ts'
 import { rootCases } from './groups/roots.ts'
 import { sessionKeyCases } from './groups/session-keys.ts'
@@ -72,6 +74,8 @@ export const allCases: readonly CaseGroup[] = [
   withLockCases,
   errorCases,
   misuseCases,
+  optionCases,
+  returnedValueCases,
   abortCases,
   timeoutCases,
   closeCases,

@@ -86,6 +86,8 @@ export async function newStore(
     throw wrongType('the backend', 'a name, a URL or a factory', backend)
   }
   const scheme = /^([^:]*):\/\//.exec(backend)?.[1]?.toLowerCase()
+  // It throws: there is no URL without a scheme.
+  if (scheme === '') parseStoreUrl(backend)
   const [from, own] = lookupOf(options)
   const factory = factoryOf(scheme ?? backend, from)
   if (scheme === undefined) return open(factory, addresses, own)
