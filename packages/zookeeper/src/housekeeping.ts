@@ -1,5 +1,5 @@
-import { DetachedCall } from '@libkv/core'
-import type { Timer } from '@libkv/core'
+import type { DetachedCall, Timer } from '@libkv/core'
+import { backgroundCall } from './background-call.ts'
 import type { ZooKeeperClient } from './client/index.ts'
 import type { KnownDirectories } from './known-directories.ts'
 import { readBoth } from './zookeeper-connection.ts'
@@ -136,8 +136,7 @@ export class Housekeeping {
   }
 
   async #quietly(work: (call: DetachedCall) => Promise<void>): Promise<void> {
-    const { runtime, requestTimeout, connectionTimeout } = this.#options
-    const call = new DetachedCall(runtime, requestTimeout, connectionTimeout)
+    const call = backgroundCall(this.#options)
     try {
       await work(call)
     } catch {

@@ -1,5 +1,6 @@
-import { DetachedCall, LibkvError, backoff } from '@libkv/core'
-import type { Timer } from '@libkv/core'
+import { LibkvError, backoff } from '@libkv/core'
+import type { Call, Timer } from '@libkv/core'
+import { backgroundCall } from './background-call.ts'
 import type { ZooKeeperClient } from './client/index.ts'
 import type { Housekeeping } from './housekeeping.ts'
 import { ZooKeeperConnection } from './zookeeper-connection.ts'
@@ -95,8 +96,8 @@ export class TtlSession {
   }
 
   async #end(mortal: Mortal, failures: number): Promise<void> {
-    const { runtime, requestTimeout, connectionTimeout } = this.#options
-    const call = new DetachedCall(runtime, requestTimeout, connectionTimeout)
+    const { runtime } = this.#options
+    const call = backgroundCall(this.#options)
     try {
       if (!this.isOver) await this.#delete(mortal, call)
     } catch {
@@ -112,7 +113,7 @@ export class TtlSession {
   }
 
   /** Deletes the key if it is still the one that was written. */
-  async #delete({ path, revision }: Mortal, call: DetachedCall): Promise<void> {
+  async #delete({ path, revision }: Mortal, call: Call): Promise<void> {
     const guard = guardOf(path)
     for (;;) {
       const [stat, guardStat] = await Promise.all([

@@ -149,7 +149,9 @@ export class ZooKeeperDriver implements Driver {
     const { runtime, connectionTimeout } = this.#options
     await within(runtime, connectionTimeout, this.#sessions.close())
     await within(runtime, connectionTimeout, this.#housekeeping.close())
+    const unref = this.#client.ref()
     await this.#client.close()
+    unref()
   }
 
   async #commitAny(

@@ -19,6 +19,7 @@ export abstract class ZooKeeperFeed implements Observation {
   protected readonly context: FeedContext
   protected readonly observer: Observer
   readonly #stopListening: () => void
+  readonly #unref: () => void
   #call: DetachedCall | undefined
   #retry: Timer | undefined
   #isRunning = false
@@ -33,6 +34,7 @@ export abstract class ZooKeeperFeed implements Observation {
     this.#stopListening = context.connection.client.onState((event) => {
       this.stateChanged(event)
     })
+    this.#unref = context.connection.client.ref()
   }
 
   get isClosed(): boolean {
@@ -46,6 +48,7 @@ export abstract class ZooKeeperFeed implements Observation {
     this.#retry?.cancel()
     this.#call?.cancel()
     this.unwatch()
+    this.#unref()
   }
 
   /** Reads what is due and tells the observer, unless {@link isClosed}. */

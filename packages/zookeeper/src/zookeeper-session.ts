@@ -15,6 +15,7 @@ export class ZooKeeperSession implements DriverSession {
   readonly connection: ZooKeeperConnection
   readonly #client: ZooKeeperClient
   readonly #housekeeping: Housekeeping
+  readonly #unref: () => void
   /** Where keys were bound to it. */
   readonly #paths = new Set<string>()
 
@@ -25,6 +26,7 @@ export class ZooKeeperSession implements DriverSession {
   ) {
     this.#client = client
     this.#housekeeping = housekeeping
+    this.#unref = client.ref()
     this.connection = new ZooKeeperConnection(client, readBarrier)
     this.id = `0x${BigInt.asUintN(64, client.sessionId).toString(16)}`
     // The servers may end it so much earlier than they have granted.
@@ -50,6 +52,7 @@ export class ZooKeeperSession implements DriverSession {
 
   async close(): Promise<void> {
     await this.#client.close()
+    this.#unref()
     for (const path of this.#paths) this.#housekeeping.removed(path)
   }
 }

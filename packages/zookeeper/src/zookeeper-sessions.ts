@@ -1,5 +1,6 @@
-import { DetachedCall, LibkvError, tlsReason } from '@libkv/core'
+import { LibkvError, tlsReason } from '@libkv/core'
 import type { Call } from '@libkv/core'
+import { backgroundCall } from './background-call.ts'
 import { ZooKeeperClient } from './client/index.ts'
 import type { ClientOptions } from './client/index.ts'
 import type { Housekeeping } from './housekeeping.ts'
@@ -72,8 +73,7 @@ export class ZooKeeperSessions {
 
   /** It belongs to no call, for all that write such keys share it. */
   #openForTtl(timeout: number): Promise<TtlSession> {
-    const { runtime, requestTimeout, connectionTimeout } = this.#options
-    const call = new DetachedCall(runtime, requestTimeout, connectionTimeout)
+    const call = backgroundCall(this.#options)
     const opening = this.#connect(timeout, call).then((client) => {
       const session = new TtlSession(client, this.#options, this.#housekeeping, () => {
         this.#forget(timeout, opening)
@@ -125,6 +125,8 @@ export function clientOptions(options: ResolvedZooKeeperOptions): ClientOptions 
   return {
     servers: addresses,
     runtime,
+    // Core keeps the process alive for calls in flight; watches and sessions of the user's do it with ref().
+    keepAlive: false,
     auth,
     chroot,
     tlsReason,

@@ -46,6 +46,13 @@ export interface ClientOptions {
    * @default false
    */
   readonly renew?: boolean | undefined
+  /**
+   * Whether the client keeps the process alive from its first call until it is closed. Otherwise it does so between `ref()` and
+   * the call of the function that this returns.
+   *
+   * @default true
+   */
+  readonly keepAlive?: boolean | undefined
   /** A session to take over, of another client. */
   readonly session?: { readonly id: bigint; readonly password: Uint8Array } | undefined
   /**
@@ -68,6 +75,7 @@ export interface Settings extends ClientOptions {
   readonly sessionTimeout: number
   readonly closeTimeout: number
   readonly auth: readonly Auth[]
+  readonly keepAlive: boolean
   readonly maxRequest: number
   readonly maxFrame: number
 }
@@ -81,13 +89,14 @@ export function settingsOf(options: ClientOptions): Settings {
     throw new ZooKeeperError('BAD_ARGUMENTS', `${name} must be from ${least} to ${MOST}`)
   }
   const { sessionTimeout = 10_000, closeTimeout = 1_000, connectTimeout } = options
-  const { auth = [], maxRequest = 1_048_575, maxFrame = 67_108_864 } = options
+  const { auth = [], keepAlive = true, maxRequest = 1_048_575, maxFrame = 67_108_864 } = options
   return {
     ...options,
     sessionTimeout: within('sessionTimeout', sessionTimeout, 1),
     closeTimeout: within('closeTimeout', closeTimeout, 0),
     connectTimeout: connectTimeout && within('connectTimeout', connectTimeout, 1),
     auth,
+    keepAlive,
     // Watches are set again in packets of up to 128 KB and a path.
     maxRequest: within('maxRequest', maxRequest, 262_144),
     maxFrame: within('maxFrame', maxFrame, 1_024),

@@ -21,6 +21,8 @@ export interface ConnectionOwner {
 }
 
 export interface ConnectionSettings {
+  /** Whether the connection keeps the process alive. */
+  readonly keepAlive: boolean
   readonly tls: ConnectionOptions | undefined
   readonly lookup: LookupFunction
   readonly maxFrame: number
@@ -44,6 +46,7 @@ export class Connection {
   readonly #settings: ConnectionSettings
   readonly #socket: Socket
   readonly #frames: FrameReader
+  #keepAlive: boolean
   #stage: Stage = 'dialling'
   #lost = false
   #error: Error | undefined
@@ -52,6 +55,7 @@ export class Connection {
     this.host = host
     this.#owner = owner
     this.#settings = settings
+    this.#keepAlive = settings.keepAlive
     const { tls, lookup, maxFrame } = settings
     this.#frames = new FrameReader(maxFrame, (frame) => {
       owner.onFrame(frame)
@@ -71,6 +75,8 @@ export class Connection {
         : withCertificate(connectTls({ ...tls, ...serverNameOptions(host.host, tls), ...address }))
     this.#socket
       .once('connect', () => {
+        // Where a name has several addresses, the socket's handle is another one now.
+        this.#applyKeepAlive()
         if (tls === undefined) this.#connected()
         else this.#stage = 'securing'
       })
@@ -86,11 +92,19 @@ export class Connection {
       .on('close', () => {
         this.#lose(this.#reasonOf(this.#error), this.#error)
       })
+    this.#applyKeepAlive()
   }
 
   /** How many bytes wait for the network. */
   get backlog(): number {
     return this.#socket.writableLength
+  }
+
+  /** Whether the connection keeps the process alive. */
+  set keepAlive(keepAlive: boolean) {
+    if (keepAlive === this.#keepAlive) return
+    this.#keepAlive = keepAlive
+    this.#applyKeepAlive()
   }
 
   write(chunks: readonly Buffer[]): void {
@@ -115,6 +129,11 @@ export class Connection {
   /** Ends the connection; `onLost` is not called. */
   close(): void {
     if (!this.#lost) this.#release()
+  }
+
+  #applyKeepAlive(): void {
+    if (this.#keepAlive) this.#socket.ref()
+    else this.#socket.unref()
   }
 
   #connected(): void {

@@ -19,10 +19,12 @@ export class DeadlineTimer {
     this.#timer?.cancel()
     this.#due = deadline
     const wait = Math.max(0, deadline - this.#runtime.now())
-    this.#timer = this.#runtime.setTimer(() => {
+    const sweep = (): void => {
       this.#due = Infinity
       this.include(this.#sweep(this.#runtime.now()))
-    }, wait)
+    }
+    // It stays when the calls are answered, and must not keep the process alive for nothing.
+    this.#timer = this.#runtime.setTimer(sweep, wait, false)
   }
 
   stop(): void {

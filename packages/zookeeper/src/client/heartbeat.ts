@@ -45,9 +45,11 @@ export class Heartbeat {
   #sleepUntil(due: number): void {
     this.#due = due
     const wait = Math.max(1, due - this.#runtime.now())
-    this.#timer = this.#runtime.setTimer(() => {
+    const look = (): void => {
       this.#look()
-    }, wait)
+    }
+    // The connection keeps the process alive, where anything is to.
+    this.#timer = this.#runtime.setTimer(look, wait, false)
   }
 
   #look(): void {

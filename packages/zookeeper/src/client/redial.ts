@@ -9,6 +9,8 @@ export class Redial {
   readonly #servers: number
   readonly #dial: () => void
   #failures = 0
+  #keepAlive = true
+  #due = 0
   #timer: Timer | undefined
 
   constructor(runtime: Runtime, servers: number, dial: () => void) {
@@ -20,6 +22,13 @@ export class Redial {
   /** Whether each server has failed since the last success. */
   get allFailed(): boolean {
     return this.#failures >= this.#servers
+  }
+
+  /** Whether a pause keeps the process alive. */
+  set keepAlive(keepAlive: boolean) {
+    if (keepAlive === this.#keepAlive) return
+    this.#keepAlive = keepAlive
+    if (this.#timer !== undefined) this.#schedule(Math.max(0, this.#due - this.#runtime.now()))
   }
 
   succeeded(): void {
@@ -39,10 +48,16 @@ export class Redial {
 
   stop(): void {
     this.#timer?.cancel()
+    this.#timer = undefined
   }
 
   #schedule(wait: number): void {
     this.#timer?.cancel()
-    this.#timer = this.#runtime.setTimer(this.#dial, wait)
+    this.#due = this.#runtime.now() + wait
+    const dial = (): void => {
+      this.#timer = undefined
+      this.#dial()
+    }
+    this.#timer = this.#runtime.setTimer(dial, wait, this.#keepAlive)
   }
 }

@@ -51,18 +51,22 @@ export class Session implements ConnectionOwner {
   #granted = false
   /** How often in a row servers hung up when they were asked. */
   #refusals = 0
+  /** How many uses of the session keep the process alive. */
+  #refs: number
   #closing: Promise<void> | undefined
   #finishClosing: (() => void) | undefined
 
   constructor(options: ClientOptions) {
     this.#settings = settingsOf(options)
-    const { runtime, auth, maxRequest } = this.#settings
+    const { runtime, auth, keepAlive, maxRequest } = this.#settings
     this.#runtime = runtime
+    this.#refs = keepAlive ? 1 : 0
     this.#hosts = new Hosts(options.servers, runtime)
     this.#lookup = shufflingLookup(runtime)
     this.#redial = new Redial(runtime, this.#hosts.size, () => {
       this.#dial()
     })
+    this.#redial.keepAlive = keepAlive
     this.identity = checkIdentity(options.session ?? NEW_SESSION)
     this.paths = new Paths(options.chroot)
     const { paths, watches } = this
@@ -84,6 +88,16 @@ export class Session implements ConnectionOwner {
     this.#listeners.add(own)
     return () => {
       this.#listeners.delete(own)
+    }
+  }
+
+  /** Keeps the process alive, connected or not, until the function that it returns is called. */
+  ref(): () => void {
+    this.#addRefs(1)
+    let isReleased = false
+    return () => {
+      if (!isReleased) this.#addRefs(-1)
+      isReleased = true
     }
   }
 
@@ -162,7 +176,8 @@ export class Session implements ConnectionOwner {
     const { tls, tlsReason, maxFrame } = this.#settings
     let connection: Connection
     try {
-      const settings = { tls: tls?.(), tlsReason, lookup: this.#lookup, maxFrame }
+      const keepAlive = this.#refs > 0
+      const settings = { tls: tls?.(), tlsReason, lookup: this.#lookup, maxFrame, keepAlive }
       connection = new Connection(host, settings, this)
     } catch (error) {
       const why = `${host.name}: ${tlsReason?.(error) ?? (error as Error).message}`
@@ -172,11 +187,19 @@ export class Session implements ConnectionOwner {
     }
     this.#connection = connection
     const patience = this.#connectTimeout()
-    this.#attempt = this.#runtime.setTimer(() => {
+    const giveUp = (): void => {
       // Silence is no refusal.
       this.#askedAt = undefined
       connection.giveUp(patience)
-    }, patience)
+    }
+    this.#attempt = this.#runtime.setTimer(giveUp, patience, false)
+  }
+
+  #addRefs(count: number): void {
+    this.#refs += count
+    const keepAlive = this.#refs > 0
+    this.#redial.keepAlive = keepAlive
+    if (this.#connection !== undefined) this.#connection.keepAlive = keepAlive
   }
 
   #connectTimeout(): number {
@@ -277,7 +300,7 @@ export class Session implements ConnectionOwner {
     const isAsking = this.#askedAt !== undefined && !this.#granted
     if (this.#isAlive() && (this.identity.id !== NEW_SESSION.id || isAsking)) {
       await new Promise<void>((resolve) => {
-        const timer = this.#runtime.setTimer(resolve, closeTimeout)
+        const timer = this.#runtime.setTimer(resolve, closeTimeout, this.#refs > 0)
         this.#finishClosing = () => {
           timer.cancel()
           resolve()

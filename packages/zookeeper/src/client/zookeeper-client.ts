@@ -83,6 +83,14 @@ export class ZooKeeperClient implements AsyncDisposable {
     return this.#session.listen(listener)
   }
 
+  /**
+   * Keeps the process alive, connected or not, until the function that it returns is called or the client is closed. Of use
+   * where `keepAlive` is false.
+   */
+  ref(): () => void {
+    return this.#session.ref()
+  }
+
   /** Resolves when there is a session. Any other call connects as well. */
   connect(call?: Call): Promise<void> {
     return this.#submit(operations.connect, {}, call)

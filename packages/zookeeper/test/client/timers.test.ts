@@ -9,7 +9,11 @@ import { seeded } from './support.ts'
 class ManualClock implements Runtime {
   time = 0
   readonly random: () => number
-  readonly #timers = new Set<{ readonly due: number; readonly callback: () => void }>()
+  readonly #timers = new Set<{
+    readonly due: number
+    readonly callback: () => void
+    readonly keepAlive: boolean
+  }>()
 
   constructor(random: () => number = seeded(1)) {
     this.random = random
@@ -19,14 +23,19 @@ class ManualClock implements Runtime {
     return this.time
   }
 
-  setTimer(callback: () => void, ms: number): Timer {
-    const timer = { due: this.time + ms, callback }
+  setTimer(callback: () => void, ms: number, keepAlive = true): Timer {
+    const timer = { due: this.time + ms, callback, keepAlive }
     this.#timers.add(timer)
     return { cancel: () => this.#timers.delete(timer) }
   }
 
   get pending(): number {
     return this.#timers.size
+  }
+
+  /** Whether a timer keeps the process alive. */
+  get keepsAlive(): boolean {
+    return [...this.#timers].some(({ keepAlive }) => keepAlive)
   }
 
   /** Moves on, timer by timer. */
@@ -102,6 +111,14 @@ describe('a heartbeat', () => {
     expect(silences).toEqual([7_300])
   })
 
+  it('does not keep the process alive', () => {
+    const { clock } = start(3_000)
+    expect({ pending: clock.pending, keepsAlive: clock.keepsAlive }).toEqual({
+      pending: 1,
+      keepsAlive: false,
+    })
+  })
+
   it('stops', () => {
     const { clock, heartbeat, pings } = start(3_000)
     heartbeat.stop()
@@ -130,6 +147,32 @@ describe('attempts to connect', () => {
     expect(dials.slice(0, 2)).toEqual([5_260, 5_260])
     redial.stop()
     clock.advance(10_000)
+    expect(clock.pending).toBe(0)
+  })
+
+  it('keep the process alive in the pauses only where that is wanted, and come at the same time', () => {
+    const clock = new ManualClock(() => 1)
+    const dials: number[] = []
+    const redial: Redial = new Redial(clock, 0, () => {
+      dials.push(clock.time)
+      redial.failed()
+    })
+    redial.failed()
+    expect(clock.keepsAlive).toBe(true)
+    clock.advance(5)
+    redial.keepAlive = false
+    expect({ pending: clock.pending, keepsAlive: clock.keepsAlive }).toEqual({
+      pending: 1,
+      keepsAlive: false,
+    })
+    clock.advance(45)
+    expect(clock.keepsAlive).toBe(false)
+    redial.keepAlive = true
+    expect(clock.keepsAlive).toBe(true)
+    clock.advance(100)
+    expect(dials).toEqual([20, 60, 140])
+    redial.stop()
+    redial.keepAlive = false
     expect(clock.pending).toBe(0)
   })
 
