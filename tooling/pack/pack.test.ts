@@ -1,7 +1,7 @@
 // What users get: the packages packed, installed outside the workspace, loaded, compiled and bundled. Needs a build.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
-import { copyFile, mkdtemp, rm, stat, symlink } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -10,6 +10,7 @@ import { build } from 'esbuild'
 import type { Format } from 'esbuild'
 import { Registry, run } from './registry.ts'
 import type { Application, Exports, Manifest } from './registry.ts'
+import { correctProgram, typedProgram, typos, untypedProgram } from './typos.ts'
 
 const bin = (name: string): string =>
   fileURLToPath(new URL(`../../node_modules/.bin/${name}`, import.meta.url))
@@ -178,6 +179,37 @@ describe('core and etcd, installed with npm', () => {
         })
       }
     }
+  })
+})
+
+describe('all backends and recipes', () => {
+  let application: Application
+  before(async () => {
+    application = await registry.application('typos', [...manifests.keys()])
+    await application.npmInstall('@types/node@20')
+    for (const [file, program] of Object.entries({
+      'typos.ts': typedProgram,
+      'correct.ts': correctProgram,
+      'typos.mjs': untypedProgram,
+    })) {
+      await writeFile(join(application.folder, file), program)
+    }
+  })
+
+  for (const version of ['5.4.5', '5.9.3', '7.0.2']) {
+    it(`are typed, so that TypeScript ${version} finds each of ${String(typos.length)} typos`, async () => {
+      const compiler = await registry.application(`typescript-${version}`, [])
+      await compiler.npmInstall(`typescript@${version}`)
+      await application.node(
+        join(compiler.folder, 'node_modules/typescript/bin/tsc'),
+        ...'--noEmit --strict --skipLibCheck false --types node --module nodenext'.split(' '),
+        ...'--target es2022 --lib es2022,esnext.disposable typos.ts correct.ts'.split(' '),
+      )
+    })
+  }
+
+  it('refuse each of them in a program without types', async () => {
+    assert.equal((await application.node('typos.mjs')).trim(), `refused ${String(typos.length)}`)
   })
 })
 
