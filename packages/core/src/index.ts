@@ -94,6 +94,16 @@ export type { ResolvedOptions } from './options.ts'
 export { backoff } from './backoff.ts'
 export { systemRuntime } from './runtime.ts'
 export { DetachedCall } from './detached-call.ts'
+export {
+  atServer,
+  connectionCause,
+  connectionReason,
+  EXPECTS_TLS,
+  unreachable,
+} from './connection-reason.ts'
+export type { ConnectionContext } from './connection-reason.ts'
+export { describeAnswer, serverText } from './server-text.ts'
+export { tlsReason } from './tls-reason.ts'
 export { TlsSource } from './tls.ts'
 export type { TlsMaterial } from './tls.ts'
 export { tlsReason } from './tls-reason.ts'
