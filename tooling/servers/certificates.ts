@@ -29,6 +29,18 @@ export function clientTls(): ClientTls {
   }
 }
 
+/** A key and two certificates for it that a client has a reason to refuse. All PEM text. */
+export interface DoubtfulCertificates {
+  readonly key: string
+  readonly selfSigned: string
+  /** It expired on 2021-01-01. A client that trusts it as its own CA has no other reason. */
+  readonly expired: string
+}
+
+export function doubtfulCertificates(): DoubtfulCertificates {
+  return { key: pem('lone.key'), selfSigned: pem('self-signed.pem'), expired: pem('expired.pem') }
+}
+
 /** The files that a server with TLS has beside its configuration; `keystore.pem` is key and certificate in one, for ZooKeeper. */
 export function serverTlsFiles(): Record<string, string> {
   const cert = pem('server.pem')

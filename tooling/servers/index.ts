@@ -1,6 +1,7 @@
 export { FaultProxy } from './fault-proxy.ts'
 export type { FaultProxyStats } from './fault-proxy.ts'
-export type { ClientTls } from './certificates.ts'
+export { doubtfulCertificates } from './certificates.ts'
+export type { ClientTls, DoubtfulCertificates } from './certificates.ts'
 export { freePorts } from './ports.ts'
 export { provision, selectedBackends, unfinishedBackends } from './provision.ts'
 export type { Provision } from './provision.ts'
