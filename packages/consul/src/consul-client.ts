@@ -1,6 +1,6 @@
 import type Consul from 'consul'
 import type { EventEmitter } from 'node:events'
-import { LibkvError, isLibkvError } from '@libkv/core'
+import { LibkvError, isLibkvError, unreachable } from '@libkv/core'
 import type { Call, Runtime, Timer } from '@libkv/core'
 import { ConsulEndpoint } from './consul-endpoint.ts'
 import type { WireAnswer } from './consul-connections.ts'
@@ -52,7 +52,7 @@ export class ConsulClient {
     this.#watch()
     const answer = await endpoint.request(request, call)
     if (accepted.includes(answer.status)) return answer
-    const error = errorOfAnswer(answer.status, answer.body.toString())
+    const error = errorOfAnswer(answer.status, answer.body.toString(), endpoint.context)
     throw this.#noted(error, endpoint, request.method)
   }
 
@@ -78,7 +78,11 @@ export class ConsulClient {
       call,
     )
     if (status === 200 && body.length <= 3) {
-      throw new LibkvError('NOT_REACHABLE', 'the agent knows no leader', { retryable: true })
+      throw new LibkvError(
+        'NOT_REACHABLE',
+        'the agent has no leader: the servers behind it are electing one, or have no quorum',
+        { retryable: true },
+      )
     }
   }
 
@@ -132,9 +136,7 @@ export class ConsulClient {
     // Better one that is without a leader than none.
     const any = this.#endpoints.find(({ proven }) => proven)
     if (any !== undefined) return any
-    const [cause] = first instanceof AggregateError ? (first.errors as unknown[]) : [first]
-    const message = isLibkvError(cause) ? cause.message : 'no answer in time'
-    throw new LibkvError('NOT_REACHABLE', message, { retryable: true, cause })
+    throw unreachable('consul', this.#endpoints)
   }
 
   /** What the work comes to: its result, its error, or undefined when the time is over. */

@@ -1,4 +1,3 @@
-import { LibkvError } from '@libkv/core'
 import type { Check, CommitOutcome, Runtime, Write, WriteResult } from '@libkv/core'
 import { base64, nonce } from './consul-codec.ts'
 import type { KvJson, KvOperation, TxnProblem } from './consul-codec.ts'
@@ -75,8 +74,7 @@ export class CommitPlan {
     }
     const expired = errors.find(({ code }) => code === 'SESSION_EXPIRED')
     if (expired !== undefined) throw expired
-    if (!this.learn(problems, operations))
-      throw errors[0] ?? new LibkvError('BACKEND_ERROR', 'refused')
+    if (!this.learn(problems, operations)) throw errors[0] ?? errorOfAnswer(409, undefined)
     return undefined
   }
 

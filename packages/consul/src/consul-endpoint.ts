@@ -3,10 +3,10 @@ import { EventEmitter } from 'node:events'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { LibkvError } from '@libkv/core'
-import type { Call } from '@libkv/core'
+import type { Call, ConnectionContext } from '@libkv/core'
 import { BodyTooLarge, ConnectionPool } from './consul-connections.ts'
 import type { Exchange, WireAnswer } from './consul-connections.ts'
-import { errorOfConnection, errorOfLibrary } from './consul-errors.ts'
+import { errorOfConnection, errorOfLibrary, errorOfSilence } from './consul-errors.ts'
 import type { ResolvedConsulOptions } from './consul-options.ts'
 import { SocketSource } from './consul-sockets.ts'
 
@@ -43,6 +43,8 @@ export class ConsulEndpoint {
   proven = false
   /** Until when, on the monotonic clock, others are preferred: it answers, but has no leader. */
   avoidedUntil = 0
+  /** The last failure to reach it, while it has not answered since. */
+  failure: LibkvError | undefined
   /** When it last said which server leads. */
   provedAt = 0
   /** When it last answered anything. */
@@ -124,7 +126,7 @@ export class ConsulEndpoint {
       if ((error as { statusCode?: number }).statusCode !== undefined) this.#answered()
       else this.proven = false
       const { syscall } = error as { syscall?: string }
-      throw errorOfLibrary(error, syscall !== 'connect' && syscall !== 'getaddrinfo')
+      throw errorOfLibrary(error, syscall !== 'connect' && syscall !== 'getaddrinfo', this.context)
     } finally {
       this.#flights.delete(flight)
     }
@@ -135,6 +137,15 @@ export class ConsulEndpoint {
     return (this.#proof ??= this.#prove(timeout).finally(() => {
       this.#proof = undefined
     }))
+  }
+
+  /** What the messages of errors say about the agent. */
+  get context(): ConnectionContext {
+    const { addresses, tls } = this.#options
+    return {
+      address: addresses.length > 1 ? this.address : undefined,
+      unanswered: this.#answeredAt > 0 ? undefined : tls === undefined ? 'plain' : 'tls',
+    }
   }
 
   /** Since when, on the monotonic clock, the oldest call has been waiting. */
@@ -231,7 +242,9 @@ export class ConsulEndpoint {
         failed: (error, sent) => {
           this.#flights.delete(flight)
           if (!(error instanceof BodyTooLarge)) this.proven = false
-          reject(errorOfConnection(error, method !== 'GET' && sent))
+          const failure = errorOfConnection(error, method !== 'GET' && sent, this.context)
+          if (!(error instanceof BodyTooLarge)) this.failure = failure
+          reject(failure)
         },
       }
       const flight: Flight = {
@@ -250,7 +263,7 @@ export class ConsulEndpoint {
         if (blocking) this.proven = false
         else this.#givenUp(now)
         pool.drop(exchange)
-        reject(errorOfConnection(new Error('no answer in time'), method !== 'GET'))
+        reject(errorOfSilence(method !== 'GET', this.context))
       })
       call.markSent()
       pool.send(exchange)
@@ -263,6 +276,7 @@ export class ConsulEndpoint {
   }
 
   #answered(): void {
+    this.failure = undefined
     this.#answeredAt = this.#options.runtime.now()
   }
 

@@ -1,5 +1,14 @@
-import { LibkvError, isLibkvError } from '@libkv/core'
-import type { ErrorCode } from '@libkv/core'
+import {
+  EXPECTS_TLS,
+  LibkvError,
+  atServer,
+  connectionCause,
+  connectionReason,
+  describeAnswer,
+  isLibkvError,
+  serverText,
+} from '@libkv/core'
+import type { ConnectionContext, ErrorCode } from '@libkv/core'
 import { BodyTooLarge } from './consul-connections.ts'
 
 interface Meaning {
@@ -7,6 +16,8 @@ interface Meaning {
   readonly retryable?: boolean
   /** Whether a write that was answered like this may have happened. */
   readonly ambiguous?: boolean
+  /** The message, in place of the server's text. */
+  readonly sentence?: string
 }
 
 const unsent: Meaning = { code: 'NOT_REACHABLE', retryable: true }
@@ -24,7 +35,11 @@ const bySentence: readonly (readonly [RegExp, Meaning])[] = [
   [/no cluster leader|no known consul servers|not the leader/i, unsent],
   [/raft leader not found|rpc error getting client/i, unsent],
   [/rpc error|raft is already shutdown|timed out|EOF/i, lost],
-  [/HTTP request to an HTTPS server/i, { code: 'NOT_REACHABLE' }],
+  // The first is the text of Go, the second that of nginx.
+  [
+    /HTTP request to an HTTPS server|HTTP request was sent to HTTPS port/i,
+    { code: 'NOT_REACHABLE', sentence: EXPECTS_TLS },
+  ],
 ]
 
 /** By the status, for what has no sentence of its own. */
@@ -36,15 +51,38 @@ const byStatus: Readonly<Record<number, Meaning>> = {
   503: { code: 'NOT_REACHABLE', retryable: true, ambiguous: true },
 }
 
-/** What an answer other than success means. */
-export function errorOfAnswer(status: number, text: string): LibkvError {
-  const message = text.trim() === '' ? `status ${String(status)}` : text.trim().slice(0, 300)
-  const meaning = byStatus[status] ??
-    bySentence.find(([pattern]) => pattern.test(text))?.[1] ?? {
-      code: 'BACKEND_ERROR' as const,
-      ambiguous: status >= 500,
-    }
-  return new LibkvError(meaning.code, message, { backend: 'consul', ...meaning })
+/**
+ * What an answer other than success means.
+ *
+ * @param context - of an answer as a whole; left out for a part of one, such as the refusal of an operation.
+ */
+export function errorOfAnswer(
+  status: number,
+  text: string | undefined,
+  context?: ConnectionContext,
+): LibkvError {
+  const body = text ?? ''
+  const meant = bySentence.find(([pattern]) => pattern.test(body))?.[1]
+  const { code, retryable, ambiguous } = byStatus[status] ??
+    meant ?? { code: 'BACKEND_ERROR' as const, ambiguous: status >= 500 }
+  const sentence =
+    meant?.sentence ??
+    // The text of a known refusal needs no explanation.
+    (meant !== undefined || context === undefined ? serverText(body) : undefined) ??
+    sentenceOf(status, body, context)
+  return new LibkvError(code, atServer(context ?? {}, sentence), {
+    backend: 'consul',
+    retryable,
+    ambiguous,
+  })
+}
+
+function sentenceOf(status: number, body: string, context: ConnectionContext | undefined): string {
+  if (context === undefined) return 'the server refused the operation without a reason'
+  const answer = `the server ${describeAnswer(body, `status ${String(status)}`)}`
+  return serverText(body) === undefined && body.trim() !== ''
+    ? `${answer}: check that the address is that of a Consul agent`
+    : answer
 }
 
 /**
@@ -52,26 +90,49 @@ export function errorOfAnswer(status: number, text: string): LibkvError {
  *
  * @param sent - whether the request may have reached the server.
  */
-export function errorOfConnection(error: unknown, sent: boolean): LibkvError {
+export function errorOfConnection(
+  error: unknown,
+  sent: boolean,
+  context: ConnectionContext,
+): LibkvError {
   if (isLibkvError(error)) return error
   if (error instanceof BodyTooLarge) return new LibkvError('VALUE_TOO_LARGE', error.message)
-  const { message, code } = error as Error & { code?: string }
-  return new LibkvError('NOT_REACHABLE', message || (code ?? 'the connection failed'), {
+  return new LibkvError('NOT_REACHABLE', atServer(context, connectionReason(error, context)), {
     backend: 'consul',
     retryable: true,
     ambiguous: sent,
-    cause: error,
+    cause: connectionCause(error),
+  })
+}
+
+/** A request that was given up while it waited for its answer. */
+export function errorOfSilence(sent: boolean, context: ConnectionContext): LibkvError {
+  return new LibkvError('NOT_REACHABLE', atServer(context, 'the server did not answer'), {
+    backend: 'consul',
+    retryable: true,
+    ambiguous: sent,
   })
 }
 
 /** What npm `consul` rejects with. */
-export function errorOfLibrary(error: unknown, sent: boolean): LibkvError {
-  const { statusCode, response } = error as {
+export function errorOfLibrary(
+  error: unknown,
+  sent: boolean,
+  context: ConnectionContext,
+): LibkvError {
+  const { statusCode, response, isAbort } = error as {
     statusCode?: number
     response?: { body?: unknown }
+    isAbort?: boolean
   }
-  if (statusCode === undefined) return errorOfConnection(error, sent)
-  const body = response?.body
-  const text = Buffer.isBuffer(body) || typeof body === 'string' ? body.toString() : String(error)
-  return errorOfAnswer(statusCode, text)
+  if (isAbort === true) return errorOfSilence(sent, context)
+  if (statusCode === undefined) return errorOfConnection(error, sent, context)
+  return errorOfAnswer(statusCode, textOf(response?.body), context)
+}
+
+/** The text of a body that the package may have parsed as JSON. */
+function textOf(body: unknown): string {
+  if (typeof body === 'string') return body
+  if (Buffer.isBuffer(body)) return body.toString()
+  return body === undefined || body === null ? '' : JSON.stringify(body)
 }

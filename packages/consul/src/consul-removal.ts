@@ -52,7 +52,7 @@ export class ConsulRemoval {
     if (problems !== undefined) {
       // There are no conditions, so it can only be this.
       const denial = problems.find(({ What }) => What.includes('denied')) ?? problems[0]
-      throw errorOfAnswer(409, denial?.What ?? 'refused')
+      throw errorOfAnswer(409, denial?.What)
     }
     return results.filter(({ KV }) => !keys.has(KV.Key) || KV.CreateIndex < KV.ModifyIndex).length
   }

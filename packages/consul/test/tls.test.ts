@@ -1,4 +1,12 @@
+import { tlsMessageCases } from '../../../tooling/backend-cases/tls-messages.ts'
 import { tlsCases } from '../../../tooling/backend-cases/tls.ts'
 import { consulUnderTest } from './consul-under-test.ts'
 
 tlsCases(consulUnderTest)
+
+tlsMessageCases(consulUnderTest, {
+  expectsTls: /: the server expects TLS: set tls, or use https:\/\/ addresses$/,
+  speaksNoTls:
+    /: the server does not speak TLS: remove the option tls, or use http:\/\/ addresses$/,
+  expired: /: the server's certificate expired on 2021-01-01: renew it on the server$/,
+})
