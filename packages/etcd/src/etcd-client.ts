@@ -1,5 +1,5 @@
 import { Metadata } from '@grpc/grpc-js'
-import { DetachedCall, LibkvError } from '@libkv/core'
+import { DetachedCall, LibkvError, unreachable } from '@libkv/core'
 import type { Call, Runtime, Timer, TlsMaterial } from '@libkv/core'
 import { EtcdAuthentication } from './etcd-authentication.ts'
 import { EtcdEndpoint } from './etcd-endpoint.ts'
@@ -73,7 +73,10 @@ export class EtcdClient {
     const failure = errorOf(error)
     if (this.#authentication === undefined || !isStaleToken(failure.message)) return failure
     this.#authentication.invalidate(metadata)
-    return new LibkvError('NOT_REACHABLE', failure.message, { retryable: true, cause: error })
+    return new LibkvError('NOT_REACHABLE', failure.message, {
+      retryable: true,
+      cause: failure.cause,
+    })
   }
 
   close(): void {
@@ -155,7 +158,7 @@ export class EtcdClient {
         // Better one that was slow to answer than none.
         const last = this.#endpoints.find(({ isReady }) => isReady)
         if (last !== undefined) return last
-        throw new LibkvError('NOT_REACHABLE', 'no connection in time', { retryable: true })
+        throw unreachable('etcd', this.#endpoints)
       }
       // To send on a connection that failed tells why it did.
       const candidates = this.#endpoints.filter(({ suspect }) => !suspect)
@@ -187,7 +190,8 @@ export class EtcdClient {
   }
 
   #makeEndpoints(): EtcdEndpoint[] {
-    return this.#options.addresses.map((address) => new EtcdEndpoint(address, this.#tls))
+    const { addresses } = this.#options
+    return addresses.map((address) => new EtcdEndpoint(address, this.#tls, addresses.length === 1))
   }
 
   /**

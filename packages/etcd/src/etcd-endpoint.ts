@@ -11,12 +11,12 @@ import type {
   ServiceError,
 } from '@grpc/grpc-js'
 import { LibkvError } from '@libkv/core'
-import type { Call, TlsMaterial } from '@libkv/core'
+import type { Call, ConnectionContext, TlsMaterial } from '@libkv/core'
 // etcd3 keeps its wire (proto files, services, channels) in this class; its index exports only what retries on top of it.
 import { Host } from 'etcd3/lib/connection-pool.js'
 import { isIP } from 'node:net'
 import { checkServerIdentity } from 'node:tls'
-import { CANCELLED, errorOf } from './etcd-errors.ts'
+import { CANCELLED, UNAVAILABLE, errorOf } from './etcd-errors.ts'
 
 export type Service = 'KV' | 'Watch' | 'Lease' | 'Auth'
 
@@ -42,6 +42,11 @@ export class EtcdEndpoint {
   readonly address: string
   /** Asked and not answering. Others are preferred until it answers again. */
   suspect = false
+  /** The last failure of a request, while none has been answered since. */
+  failure: LibkvError | undefined
+  readonly #isTls: boolean
+  readonly #isOnly: boolean
+  #hasAnswered = false
   readonly #channel: Channel
   readonly #host: Host
   readonly #services = new Map<Service, Client>()
@@ -49,8 +54,11 @@ export class EtcdEndpoint {
   readonly #requests = new Map<ClientUnaryCall, number>()
   readonly #streams = new Set<Stream<unknown, unknown>>()
 
-  constructor(address: string, tls: TlsMaterial | undefined) {
+  /** @param isOnly - whether the store has no other endpoint, so that messages need not name it. */
+  constructor(address: string, tls: TlsMaterial | undefined, isOnly: boolean) {
     this.address = address
+    this.#isTls = tls !== undefined
+    this.#isOnly = isOnly
     const options = channelOptions(address, tls)
     this.#channel = new Channel(address, channelCredentials(address, tls), options)
     this.#host = new Host(
@@ -63,6 +71,14 @@ export class EtcdEndpoint {
 
   get isReady(): boolean {
     return this.#channel.getConnectivityState(false) === READY
+  }
+
+  /** What the messages of errors say about the endpoint. */
+  get context(): ConnectionContext {
+    return {
+      address: this.#isOnly ? undefined : this.address,
+      unanswered: this.#hasAnswered ? undefined : this.#isTls ? 'tls' : 'plain',
+    }
   }
 
   /** Whether the last attempt to connect failed. */
@@ -105,6 +121,8 @@ export class EtcdEndpoint {
           this.#requests.delete(request)
           if (error === null) {
             this.suspect = false
+            this.failure = undefined
+            this.#hasAnswered = true
             resolve(answer as A)
           } else {
             reject(this.#meaningOf(error))
@@ -159,12 +177,16 @@ export class EtcdEndpoint {
   }
 
   #meaningOf(error: ServiceError): LibkvError {
-    if ((error.code as number) !== CANCELLED || !this.suspect) return errorOf(error)
+    const code = error.code as number
+    if (code !== CANCELLED && code !== UNAVAILABLE) this.#hasAnswered = true
+    const failure = errorOf(error, this.context)
+    if (code === UNAVAILABLE) this.failure = failure
+    if (code !== CANCELLED || !this.suspect) return failure
     // Abandoned: it may have been carried out.
     return new LibkvError('TIMEOUT', `${this.address} does not answer`, {
       retryable: true,
       ambiguous: true,
-      cause: error,
+      cause: failure.cause,
     })
   }
 
