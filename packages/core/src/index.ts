@@ -103,7 +103,6 @@ export {
 } from './connection-reason.ts'
 export type { ConnectionContext } from './connection-reason.ts'
 export { describeAnswer, serverText } from './server-text.ts'
-export { tlsReason } from './tls-reason.ts'
 export { TlsSource } from './tls.ts'
 export type { TlsMaterial } from './tls.ts'
 export { tlsReason } from './tls-reason.ts'

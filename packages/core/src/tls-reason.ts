@@ -1,5 +1,8 @@
 import { serverText } from './server-text.ts'
 
+/** How deep the `cause` of an error is followed. */
+const MOST_CAUSES = 5
+
 /** The two ends of a certificate's validity, and its issuer, as `tls.TLSSocket.getPeerCertificate(true)` returns them. */
 interface Certificate {
   readonly valid_from?: string
@@ -8,7 +11,7 @@ interface Certificate {
 }
 
 const anotherProtocol =
-  'the server does not speak TLS: remove the option tls, or use http:// addresses'
+  'the server does not speak TLS: remove the option tls, or connect to its TLS port'
 
 /**
  * Reasons by what an error's code and message contain, in lower case and without `_` and `-`: Node.js reports the same
@@ -71,7 +74,7 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/wrong version number|packet length too long|http request|unknown protocol/, anotherProtocol],
   [
     /before secure tls connection/,
-    'the server closed the connection during the TLS handshake: if it does not speak TLS, remove the option tls or use http:// addresses',
+    'the server closed the connection during the TLS handshake: if it does not speak TLS, remove the option tls or connect to its TLS port',
   ],
 ]
 
@@ -79,10 +82,19 @@ const reasons: readonly (readonly [RegExp, string])[] = [
  * The reason of a failed TLS connection as a sentence, with the next step; `undefined` for an error that is none of TLS.
  * It never contains the text of OpenSSL.
  *
- * @param error - an error of `node:tls`, or its text. With a peer certificate as `cert`, as Node.js attaches it to
+ * @param error - an error of `node:tls`, or one with such a `cause`, or its text. With a peer certificate as `cert`, as Node.js attaches it to
  * `ERR_TLS_CERT_ALTNAME_INVALID`, the sentence about an expired certificate has the date.
  */
 export function tlsReason(error: unknown): string | undefined {
+  for (let depth = 0, at = error; depth < MOST_CAUSES && at !== undefined; depth++) {
+    const reason = reasonOf(at)
+    if (reason !== undefined) return reason
+    at = (Object(at) as { cause?: unknown }).cause
+  }
+  return undefined
+}
+
+function reasonOf(error: unknown): string | undefined {
   const { code, message, cert } = partsOf(error)
   const text = `${code} ${message}`.toLowerCase().replace(/[_-]/g, ' ')
   if (/cert(ificate)? has expired/.test(text)) {

@@ -118,7 +118,7 @@ const sentences: Record<string, readonly [error: unknown, sentence: RegExp]> = {
   ],
   'a server in plain text': [
     openssl('ERR_SSL_WRONG_VERSION_NUMBER', 'wrong version number'),
-    /^the server does not speak TLS: remove the option tls, or use http:\/\/ addresses$/,
+    /^the server does not speak TLS: remove the option tls, or connect to its TLS port$/,
   ],
   'a server in plain text, with the code of a system call': [
     openssl('EPROTO', 'packet length too long'),

@@ -73,17 +73,12 @@ describe('the error of a call that reaches no server', () => {
     [
       'the authority of the certificate is unknown',
       () => failure([secureEndpoint()], { tls: { ...withCertificate, ca: tls.otherCa } }),
-      /authority that is not trusted: .* tls\.ca/,
+      /issued by an unknown CA: .* tls\.ca/,
     ],
     [
       'the certificate is for another host',
       () => failure([secureEndpoint()], { tls: { ...withCertificate, servername: 'a.example' } }),
-      /certificate is for localhost, .*, not for a\.example: .* tls\.servername/,
-    ],
-    [
-      'the certificate is for another IP address',
-      () => failure([secureEndpoint()], { tls: { ...withCertificate, servername: '10.0.0.1' } }),
-      /certificate is for localhost, .*, not for 10\.0\.0\.1: /,
+      /certificate is not for a\.example, but for .*localhost.*: set tls\.servername/,
     ],
     [
       'the server requires a client certificate',
@@ -93,12 +88,12 @@ describe('the error of a call that reaches no server', () => {
     [
       'ZooKeeper does not speak TLS',
       () => failure([plainEndpoint()], { tls: { ca: tls.ca } }),
-      /closed the connection during the TLS handshake: .* remove tls or connect to its TLS port/,
+      /closed the connection during the TLS handshake: .* remove the option tls or connect to its TLS port/,
     ],
     [
       'another server does not speak TLS',
       async () => failure([await answering('220 smtp.example ESMTP\r\n')], { tls: { ca: tls.ca } }),
-      /does not speak TLS: remove tls or connect to its TLS port/,
+      /does not speak TLS: remove the option tls, or connect to its TLS port/,
     ],
     [
       'ZooKeeper requires TLS',
@@ -118,7 +113,7 @@ describe('the error of a call that reaches no server', () => {
     [
       'the servers fail for different reasons',
       () => failure([refused, secureEndpoint(), plainEndpoint()], { tls: { ca: tls.otherCa } }),
-      /^(?=.*ECONNREFUSED)(?=.*authority that is not trusted)(?=.*during the TLS handshake)/,
+      /^(?=.*ECONNREFUSED)(?=.*issued by an unknown CA)(?=.*during the TLS handshake)/,
     ],
     [
       'ready() is called',
