@@ -14,9 +14,18 @@ interface AgentSelf {
 
 type ConsulAccess = Access<'consul'>
 
-function launch(member: Member, { members, runtime, security, args }: Plan): Launch {
+/**
+ * Whether that version opens a port for gRPC over TLS. Older ones refuse its name; what is no number, such as `latest`, is new.
+ */
+function hasGrpcTls(version: string): boolean {
+  const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(version) ?? []
+  if (major === undefined) return true
+  return Number(major) > 1 || Number(minor) >= 14
+}
+
+function launch(member: Member, { members, runtime, version, security, args }: Plan): Launch {
   const [client, server, gossip] = member.ports
-  const off = { serf_wan: -1, dns: -1, grpc: -1 }
+  const off = { serf_wan: -1, dns: -1, grpc: -1, ...(hasGrpcTls(version) && { grpc_tls: -1 }) }
   const ports = security === 'tls' ? { http: -1, https: client } : { http: client, https: -1 }
   const settings = {
     node_name: member.name,

@@ -14,7 +14,7 @@ import type { ServerSet, WantedServers } from './server-set.ts'
  */
 export async function createContainers(
   image: string,
-  { backend, recipe, access, security, args, ports }: WantedServers,
+  { backend, recipe, access, security, args, ports, version }: WantedServers,
 ): Promise<ServerSet> {
   const run = randomBytes(4).toString('hex')
   const members = ports.map((own, index): Member => {
@@ -31,7 +31,13 @@ export async function createContainers(
     }
   })
   const network = ports.length === 1 ? undefined : await startNetwork(`libkv-${run}`)
-  const plan: Plan = { runtime: 'container', security, members, args: fillIn(args, '/conf') }
+  const plan: Plan = {
+    runtime: 'container',
+    version,
+    security,
+    members,
+    args: fillIn(args, '/conf'),
+  }
   const nodes = members.map((member) => {
     const name = `libkv-${run}-${member.name}`
     const unit = new ServerContainer(image, name, recipe.launch(member, plan), member, network)

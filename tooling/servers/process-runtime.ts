@@ -139,7 +139,7 @@ class ServerProcess implements ServerUnit {
 /** Servers as child processes; the ports are 127.0.0.1's own. */
 export function createProcesses(
   command: readonly string[],
-  { backend, recipe, access, security, args, ports }: WantedServers,
+  { backend, recipe, access, security, args, ports, version }: WantedServers,
   environment: Record<string, string> = {},
 ): ServerSet {
   const members = ports.map((own, index): Member => {
@@ -157,7 +157,13 @@ export function createProcesses(
     }
   })
   const nodes = members.map((member) => {
-    const plan: Plan = { runtime: 'process', security, members, args: fillIn(args, member.conf) }
+    const plan: Plan = {
+      runtime: 'process',
+      version,
+      security,
+      members,
+      args: fillIn(args, member.conf),
+    }
     const launch = recipe.launch(member, plan)
     const unit = new ServerProcess(
       command,

@@ -48,6 +48,8 @@ export interface Member {
 
 export interface Plan {
   readonly runtime: 'container' | 'process'
+  /** Of the program or the image, as far as it is known before the start; the tag of an image may be anything. */
+  readonly version: string
   readonly security: Security
   readonly members: readonly Member[]
   readonly args: readonly string[]

@@ -9,6 +9,8 @@ export interface WantedServers {
   readonly access: () => Access
   readonly security: Security
   readonly args: readonly string[]
+  /** Of the program or the image. */
+  readonly version: string
   /** The ports of each server; their number says how many servers. */
   readonly ports: readonly (readonly number[])[]
 }

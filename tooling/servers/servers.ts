@@ -111,6 +111,7 @@ async function startOnce<B extends Backend>(
     access: () => access,
     security,
     args,
+    version: source.version,
     ports: Array.from({ length: nodes }, (_, i) =>
       ports.slice(i * recipe.ports, (i + 1) * recipe.ports),
     ),
@@ -128,7 +129,9 @@ async function startOnce<B extends Backend>(
       access.credentials = servers.credentials = await recipe.protect(first)
       await Promise.all(servers.nodes.map((node) => node.waitReady()))
     }
-    servers.version = await recipe.version(first, access)
+    servers.version = await waitFor(() => recipe.version(first, access), {
+      what: `the version of ${first}`,
+    })
     return servers
   } catch (error) {
     await servers[Symbol.asyncDispose]()
