@@ -12,6 +12,8 @@ export interface FaultProxyStats {
   accepted: number
   /** Connections open now. */
   readonly open: number
+  /** Those of them that their client has not closed. */
+  readonly clients: number
   /** Bytes from clients, and from the server. */
   bytesUp: number
   bytesDown: number
@@ -57,6 +59,11 @@ export class FaultProxy implements AsyncDisposable {
       bytesDown: 0,
       get open() {
         return connections.size
+      },
+      get clients() {
+        const isOpen = ({ client }: Connection): boolean =>
+          !client.readableEnded && !client.destroyed
+        return [...connections].filter(isOpen).length
       },
     }
   }
