@@ -1,7 +1,14 @@
 // The slowest files start first; left alone, Jest goes by file size where it knows no times, and they are the shortest.
 import Sequencer from '@jest/test-sequencer'
 
-const slowest = [/\.matrix\./, /conformance/, /soak|elections/, /failover/, /watch/]
+const slowest = [
+  /\.matrix\./,
+  /(elections|processes|resets|requests|soak)\.heavy\./,
+  /conformance/,
+  /readme|tour/,
+  /failover/,
+  /watch/,
+]
 
 function rank({ path }) {
   const place = slowest.findIndex((pattern) => pattern.test(path.slice(path.lastIndexOf('/test/'))))

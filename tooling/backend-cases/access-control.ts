@@ -99,7 +99,7 @@ export function accessControlCases(
 
     it('is no obstacle to going on after a restart of the server: calls, watches, sessions', async () => {
       await using kv = openOn(underTest, servers())
-      const session = await kv.session({ ttl: underTest.steadyTtl / 2 })
+      const session = await kv.session({ ttl: 2 * underTest.steadyTtl })
       await kv.put('app/bound', 'x', { session })
       const follower = await new Follower(kv, 'app/restart').started()
       await servers().nodes[0]?.restart()

@@ -20,7 +20,7 @@ export function clusterCases({
       // Of what a case that failed has left behind.
       for (const node of servers().nodes) await node.resume().catch(() => undefined)
       await Promise.all(servers().nodes.map((node) => node.waitReady().catch(() => node.start())))
-    }, 60_000)
+    })
 
     it('is used although two of the addresses are dead', async () => {
       const [dead] = await freePorts(1)
@@ -49,7 +49,7 @@ export function clusterCases({
         expect(session.isAlive()).toBe(true)
         await (fault === 'kill' ? leader.start() : leader.resume())
         await follower.stop()
-      }, 60_000)
+      })
     }
 
     for (let which = 0; which < 3; which++) {
@@ -61,12 +61,12 @@ export function clusterCases({
         // None of them takes as long as its own timeout.
         for (let i = 0; i < 10; i++) expect((await kv.get('hang'))?.text()).toBe('x')
         await node?.resume()
-      }, 40_000)
+      })
     }
 
     it('moves watches away from a member that is cut off without a word, whether calls find out or not', async () => {
       await Promise.all([isMoved('quiet', false), isMoved('busy', true)])
-    }, 60_000)
+    })
 
     /** Follows a directory through proxies, cuts the one that is used off, and sees that the follower goes on. */
     async function isMoved(dir: string, withCalls: boolean): Promise<void> {
@@ -82,7 +82,6 @@ export function clusterCases({
       if (withCalls) {
         await waitFor(() => kv.get('any').then(() => true), {
           what: 'a read elsewhere',
-          timeout: 20_000,
         })
       }
       await direct.put(`${dir}/after`, 'x')
@@ -113,11 +112,10 @@ export function clusterCases({
       await Promise.all(others.map((node) => node.start()))
       await waitFor(async () => (await kv.get('quorum')) !== null, {
         what: 'the one server',
-        timeout: 20_000,
       })
       // What is said not to have happened has not.
       if (!(write as LibkvError).ambiguous) expect((await kv.get('quorum'))?.text()).toBe('x')
-    }, 60_000)
+    })
 
     it('goes on when all of it was killed and started again: reads, writes, watches, sessions', async () => {
       const dir = 'all'
@@ -137,7 +135,7 @@ export function clusterCases({
       expect(follower.violations).toEqual([])
       expect(session.isAlive()).toBe(true)
       await follower.stop()
-    }, 60_000)
+    })
 
     it('is used through the proxies that live', async () => {
       const proxies = await servers().proxy()
@@ -148,7 +146,7 @@ export function clusterCases({
         await waitFor(() => kv.get('proxied').then(() => true), { what: 'a read' })
         await proxy.up()
       }
-    }, 60_000)
+    })
   })
 }
 
@@ -156,7 +154,6 @@ export function clusterCases({
 async function written(kv: Store, key: string): Promise<KVPair> {
   return await waitFor(() => kv.put(key, 'x', { timeout: 2_000 }), {
     what: `a write of ${key}`,
-    timeout: 20_000,
   })
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll } from '@jest/globals'
 import type { Store } from '@libkv/core'
+import { WAIT_TIMEOUT } from '../../packages/conformance/src/wait-for.ts'
 import type { Servers } from '../servers/index.ts'
 import type { BackendUnderTest } from './backend-under-test.ts'
 import type { Counter } from './counter.ts'
@@ -21,7 +22,8 @@ export function countedStore({ backend, openAt, countTo }: BackendUnderTest): Co
   let direct: Store
   beforeAll(async () => {
     counter = await countTo(servers().endpoints[0] ?? '')
-    kv = openAt([counter.endpoint])
+    // Nothing is asked again because a busy machine was late.
+    kv = openAt([counter.endpoint], { requestTimeout: WAIT_TIMEOUT })
     direct = openAt(servers().endpoints)
     await kv.ready()
   })

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals'
 import type { Store } from '@libkv/core'
-import { FaultProxy } from '../servers/index.ts'
+import { FaultProxy, waitFor } from '../servers/index.ts'
 import type { ServerNode, Servers } from '../servers/index.ts'
 import type { BackendUnderTest } from './backend-under-test.ts'
 import { runningServers } from './running-servers.ts'
@@ -28,9 +28,10 @@ export function proxiedStore({ backend, openAt }: BackendUnderTest): ProxiedStor
   })
   beforeEach(async () => {
     count++
-    kv = openAt([proxy.endpoint], { connectionTimeout: 1_000 })
+    kv = openAt([proxy.endpoint])
     direct = openAt(servers().endpoints)
-    await kv.ready()
+    // On a busy machine it may take longer than the connectionTimeout.
+    await waitFor(() => kv.ready().then(() => true), { what: 'the store' })
   })
   afterEach(async () => {
     proxy.onUpstreamData = undefined

@@ -10,7 +10,7 @@ export function runningServers<B extends Backend>(
   let servers: Servers<B> | undefined
   beforeAll(async () => {
     servers = await startServers(backend, options)
-  }, 60_000)
+  })
   afterAll(async () => {
     await servers?.[Symbol.asyncDispose]()
   })

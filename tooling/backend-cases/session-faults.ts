@@ -42,7 +42,8 @@ export function sessionFaultCases(
 
     it('outlasts a restart of the server', async () => {
       const { kv, direct, server } = proxied
-      const session = await kv.session({ ttl: steadyTtl / 2 })
+      // Longer than a server takes to restart on a busy machine.
+      const session = await kv.session({ ttl: 3 * steadyTtl })
       await kv.put('kept', 'x', { session })
       await server.restart()
       await waitFor(async () => (await kv.get('kept')) !== null, {

@@ -3,7 +3,7 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TlsOptions } from '@libkv/core'
-import { FaultProxy } from '../servers/index.ts'
+import { FaultProxy, waitFor } from '../servers/index.ts'
 import type { ClientTls } from '../servers/index.ts'
 import type { BackendUnderTest } from './backend-under-test.ts'
 import { runningServers } from './running-servers.ts'
@@ -118,11 +118,12 @@ export function tlsCases({ backend, openAt }: BackendUnderTest): void {
       await using kv = openAt([proxy.endpoint], { tls: options, connectionTimeout: 500 })
       await expect(kv.put('rotated', '1')).rejects.toMatchObject({ code: 'NOT_REACHABLE' })
       copyFileSync(file('new-ca.pem', tls.ca), options.caFile)
-      expect((await kv.put('rotated', '2')).text()).toBe('2')
+      await waitFor(() => kv.put('rotated', '2'), { what: 'a write with the new files' })
       // Half of a rotation: the new certificate is there, its key is not. What worked goes on working.
       rmSync(options.keyFile)
       proxy.cut()
-      expect((await kv.get('rotated'))?.text()).toBe('2')
+      const pair = await waitFor(() => kv.get('rotated'), { what: 'a read on a new connection' })
+      expect(pair.text()).toBe('2')
     })
   })
 }

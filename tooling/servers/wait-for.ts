@@ -1,7 +1,9 @@
+import { WAIT_TIMEOUT } from '../../packages/conformance/src/wait-for.ts'
+
 export interface WaitOptions {
   /** What is being waited for, for the error: "Gave up after 5000 ms waiting for …". */
   readonly what: string
-  /** Milliseconds until it gives up. @default 10000 */
+  /** Milliseconds until it gives up. @default WAIT_TIMEOUT, 30000 */
   readonly timeout?: number
   /** Milliseconds between two tries. @default 20 */
   readonly every?: number
@@ -24,7 +26,7 @@ export class Hopeless extends Error {
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
-  { what, timeout = 10_000, every = 20 }: WaitOptions,
+  { what, timeout = WAIT_TIMEOUT, every = 20 }: WaitOptions,
 ): Promise<Exclude<T, Falsy>> {
   const end = performance.now() + timeout
   let last: unknown

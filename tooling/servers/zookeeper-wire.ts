@@ -27,7 +27,7 @@ export async function fourLetterWord(
   endpoint: string,
   word: string,
   tls?: Tls,
-  timeout = 1000,
+  timeout = 5_000,
 ): Promise<string> {
   const socket = await open(endpoint, tls, timeout)
   socket.write(word)

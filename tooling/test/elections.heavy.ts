@@ -32,6 +32,6 @@ for (const backend of selectedBackends()) {
       ]
       if (failures.length > 0) console.log(reportOf(`${backend}, seed ${seed}`, TTL, history))
       expect(failures).toEqual([])
-    }, 180_000)
+    }, 600_000)
   })
 }

@@ -19,12 +19,12 @@ beforeAll(async () => {
   folder = new ProgramFolder('run')
   const needed = new Set(readmes.flatMap(({ snippets }) => snippets.flatMap(backendsOf)))
   for (const backend of needed) servers.set(backend, await startServers(backend))
-}, 120_000)
+})
 
 afterAll(async () => {
   folder[Symbol.dispose]()
   for (const server of servers.values()) await server[Symbol.asyncDispose]()
-}, 60_000)
+})
 
 function addressOf(backend: Backend): string {
   const endpoint = servers.get(backend)?.endpoints[0] ?? ''
@@ -44,7 +44,7 @@ async function run(name: string, snippets: readonly Snippet[]): Promise<string[]
     process.execPath,
     ['--conditions=@libkv/source', '--import', 'tsx', main],
     // A snippet that leaves something open keeps the process from its end.
-    { cwd: root, timeout: 60_000, env: { ...process.env, NO_COLOR: '1' } },
+    { cwd: root, timeout: 100_000, env: { ...process.env, NO_COLOR: '1' } },
   )
   return stdout.split(MARK).slice(1)
 }

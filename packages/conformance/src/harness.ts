@@ -4,10 +4,13 @@ import type { Store, StoreOptions } from '@libkv/core'
 import { join } from './target.ts'
 import type { ConformanceTarget } from './target.ts'
 import { TestRuntime } from './test-runtime.ts'
-import { now, waitFor } from './wait-for.ts'
+import { atMost, now, waitFor, waits } from './wait-for.ts'
 
 const run = crypto.randomUUID().slice(0, 8)
 let count = 0
+
+/** What asking now and then adds to the time at which something is seen, in milliseconds. */
+const POLLING = 100
 
 /** What one case works with: a directory of its own, and stores that are closed at its end. */
 export class Harness implements AsyncDisposable {
@@ -65,7 +68,7 @@ export class Harness implements AsyncDisposable {
 
   /** A time to live as short as can be told apart from a slow machine, in milliseconds. */
   get ttl(): number {
-    return Math.max(this.target.capabilities.ttl.min, 500)
+    return Math.max(this.target.capabilities.ttl.min, 1_000)
   }
 
   /** A time to live that a session does not lose when the machine is busy for a moment, in milliseconds. */
@@ -82,7 +85,7 @@ export class Harness implements AsyncDisposable {
   /** How long the keys of a session may last at most after a crash. */
   readonly takeover = (ttl: number): number => ttl + this.target.capabilities.expirySlack
 
-  /** When the key was first seen to be gone, which must be by the given time. */
+  /** When the key was first seen to be gone, which must be by the given time, {@link now} or later. */
   readonly timeOfDeath = async (
     key: string,
     latest: number,
@@ -94,7 +97,9 @@ export class Harness implements AsyncDisposable {
       time = now()
       return pair === null
     }
-    await waitFor(`'${key}' is gone`, isGone, latest - now())
+    const bound = latest - now()
+    const what = `the end of '${key}'`
+    await atMost(bound + POLLING, what, () => waitFor(what, isGone, bound + waits.timeout))
     return time
   }
 

@@ -50,39 +50,20 @@ export async function within<T>(
 const INTERVAL = 10
 
 /**
- * Measures by how much timers fire late, from its construction on: what a busy machine adds to whatever takes place meanwhile. A
- * bound on a duration is widened by it.
+ * Measures how late timers fire, from its construction until {@link stop}: what a busy machine adds to whatever takes place
+ * meanwhile.
  */
-export class Lateness implements Disposable {
-  readonly #start = now()
+export class Lateness {
   #late = 0
-  #due = this.#start + INTERVAL
-  #timer: ReturnType<typeof setTimeout>
-
-  constructor() {
-    this.#timer = this.#arm()
-  }
-
-  /** The time since the construction, in milliseconds. */
-  get elapsed(): number {
-    return now() - this.#start
-  }
+  #due = now() + INTERVAL
+  #timer = this.#arm()
 
   /** The sum of all delays until now, in milliseconds. */
   get total(): number {
     return this.#late + Math.max(0, now() - this.#due)
   }
 
-  /** Fails if the time since the construction exceeds the bound by more than the timers were late. */
-  atMost(bound: number, what: string): void {
-    const { elapsed, total } = this
-    assert.ok(
-      elapsed <= bound + total,
-      `${what} took ${elapsed.toFixed(0)} ms; expected at most ${String(bound)} ms and ${total.toFixed(0)} ms by which timers were late`,
-    )
-  }
-
-  [Symbol.dispose](): void {
+  stop(): void {
     clearTimeout(this.#timer)
   }
 
@@ -92,6 +73,34 @@ export class Lateness implements Disposable {
       this.#due = now() + INTERVAL
       this.#timer = this.#arm()
     }, INTERVAL)
+  }
+}
+
+/**
+ * The result of the work, which the contract bounds; fails when it takes longer than the bound and the lateness of timers
+ * meanwhile. For nothing but bounds of the contract: expiry, timeouts, aborts.
+ *
+ * @param bound - in milliseconds.
+ */
+export async function atMost<T>(
+  bound: number,
+  what: string,
+  work: () => T | PromiseLike<T>,
+): Promise<T> {
+  const lateness = new Lateness()
+  const start = now()
+  try {
+    const result = await within(what, (async () => work())(), bound + waits.timeout)
+    const took = now() - start
+    const late = lateness.total
+    if (took > bound + late) {
+      assert.fail(
+        `${what} took ${took.toFixed(0)} ms; expected at most ${String(bound)} ms, and ${late.toFixed(0)} ms by which timers were late`,
+      )
+    }
+    return result
+  } finally {
+    lateness.stop()
   }
 }
 

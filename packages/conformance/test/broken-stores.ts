@@ -155,7 +155,7 @@ export const expiresEarly: Breakage = (store) => ({
 
 export const expiresLate: Breakage = (store) => ({
   put: (key, value, options) => {
-    const ttl = options?.ttl === undefined ? undefined : Number(options.ttl) * 3
+    const ttl = options?.ttl === undefined ? undefined : Number(options.ttl) * 10
     return store.put(key, value, { ...options, ttl })
   },
 })
@@ -244,7 +244,7 @@ export const answersWhenClosed: Breakage = (store) => {
 export const leaksTimers: Breakage = (store) => ({
   get: (key, options) => {
     // Several, for the runner's own timers come and go.
-    for (let i = 0; i < 5; i++) setTimeout(() => undefined, 8_000)
+    for (let i = 0; i < 5; i++) setTimeout(() => undefined, 20_000)
     return store.get(key, options)
   },
 })

@@ -3,6 +3,7 @@ import { describe, it } from '@jest/globals'
 import { memory } from '@libkv/memory'
 import * as suite from '../src/index.ts'
 import type { CaseGroup, ConformanceTarget } from '../src/index.ts'
+import { waits } from '../src/wait-for.ts'
 import * as brokenLocks from './broken-locks.ts'
 import * as brokenStores from './broken-stores.ts'
 import type { Breakage } from './broken-stores.ts'
@@ -91,7 +92,13 @@ describe('the suite', () => {
   for (const [breakage, group, name] of mutants) {
     it(`finds with '${name}' that a store ${inWords(breakage)}`, async () => {
       await runCase(group, name, () => ({}))
-      await assert.rejects(runCase(group, name, breakages[breakage] as Breakage))
+      const { timeout } = waits
+      waits.timeout = 2_000
+      try {
+        await assert.rejects(runCase(group, name, breakages[breakage] as Breakage))
+      } finally {
+        waits.timeout = timeout
+      }
     })
   }
 })

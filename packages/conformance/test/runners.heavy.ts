@@ -28,7 +28,7 @@ describe('the suite', () => {
     assert.match(stdout, /^# pass [1-9][0-9]$/m)
     assert.match(stdout, /^# skipped [1-9][0-9]$/m)
     assert.match(stdout, /skipped: capabilities\.transactions is false/)
-  }, 60_000)
+  })
 
   it('runs under Vitest', async () => {
     const vitest = createRequire(__filename).resolve('vitest/package.json')
@@ -47,5 +47,5 @@ describe('the suite', () => {
     assert.equal(report['numFailedTests'], 0)
     assert.ok(Number(report['numPassedTests']) > 20)
     assert.ok(Number(report['numPendingTests']) > 20)
-  }, 60_000)
+  })
 })

@@ -246,7 +246,7 @@ describe('a habit of Consul', () => {
     expect(session.isAlive()).toBe(false)
     const other = await kv.session({ ttl: 20_000 })
     await raw.session.destroy(other.id)
-    await waitFor(() => !other.isAlive(), { what: 'a renewal', timeout: 10_000 })
+    await waitFor(() => !other.isAlive(), { what: 'a renewal' })
     expect(other.signal.reason).toMatchObject({ code: 'SESSION_EXPIRED' })
   })
 
@@ -299,7 +299,7 @@ describe('a habit of Consul', () => {
     const states = watching.watch('quiet')[Symbol.asyncIterator]()
     await states.next()
     const queries = (): number => counter.count('GET /v1/kv/quiet')
-    await waitFor(() => queries() === 3, { what: 'the second blocking query', timeout: 15_000 })
+    await waitFor(() => queries() === 3, { what: 'the second blocking query' })
     await kv.put('quiet', 'y')
     expect((await states.next()).value?.text()).toBe('y')
     await states.return?.()
@@ -360,10 +360,8 @@ describe('the limit of connections that Consul has by default', () => {
       kv.watchTree(`tree-${String(i)}`)[Symbol.asyncIterator](),
     )
     await Promise.all(watches.map((watch) => watch.next()))
-    const start = performance.now()
-    for (let i = 0; i < 10; i++) await kv.get('key')
     // A blocking query takes ten seconds.
-    expect(performance.now() - start).toBeLessThan(5_000)
+    for (let i = 0; i < 10; i++) await kv.get('key', { timeout: 8_000 })
     await Promise.all(watches.map(async (watch) => watch.return?.()))
   })
 })

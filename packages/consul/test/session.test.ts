@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import type { Store } from '@libkv/core'
 import { consul } from '@libkv/consul'
 import { FaultProxy, startServers, waitFor } from '../../../tooling/servers/index.ts'
+import { atMost } from '../../conformance/src/wait-for.ts'
 import type { Servers } from '../../../tooling/servers/index.ts'
 import { MINIMUM_TTL, sessionsOf } from './support.ts'
 
@@ -28,17 +29,17 @@ describe('sessions of Consul', () => {
   const isGone = async (key: string): Promise<boolean> => !(await direct.exists(key))
 
   it('give their keys away after the ttl that was asked for, not after twice that', async () => {
-    const kv = consul([proxy.endpoint], { ...options, connectionTimeout: 100 })
+    const kv = consul([proxy.endpoint], { ...options, connectionTimeout: 2_000 })
     const ttl = 3_000
     const session = await kv.session({ ttl })
     await kv.put('bound', 'x', { session })
     proxy.blackhole()
     const start = performance.now()
-    await waitFor(() => isGone('bound'), { what: 'the key to go' })
-    const took = performance.now() - start
+    await atMost(ttl + kv.capabilities.expirySlack, 'the end of the key', () =>
+      waitFor(() => isGone('bound'), { what: 'the key to go' }),
+    )
     // The last renewal was up to a sixth of the ttl before.
-    expect(took).toBeGreaterThan(ttl / 3)
-    expect(took).toBeLessThan(ttl + kv.capabilities.expirySlack)
+    expect(performance.now() - start).toBeGreaterThan(ttl / 3)
     expect(session.isAlive()).toBe(false)
     proxy.pass()
     proxy.cut()
@@ -71,9 +72,8 @@ describe('sessions of Consul', () => {
     const [one, other] = [await direct.session(), await direct.session()]
     await direct.put('delay', '1', { session: one })
     await one.close()
-    const start = performance.now()
-    await direct.put('delay', '2', { session: other })
-    expect(performance.now() - start).toBeLessThan(1_000)
+    // The delay is 15 s by default.
+    await direct.put('delay', '2', { session: other, timeout: 10_000 })
     await other.close()
   })
 
@@ -129,12 +129,13 @@ describe('sessions of Consul', () => {
   })
 
   it('let a key with a ttl live its time, and not twice that', async () => {
+    const ttl = 2_000
     const start = performance.now()
-    await direct.put('short', 'x', { ttl: 2_000 })
-    await waitFor(() => isGone('short'), { what: 'the key to go' })
-    const took = performance.now() - start
-    expect(took).toBeGreaterThan(2_000)
-    expect(took).toBeLessThan(2_000 + direct.capabilities.expirySlack)
+    await direct.put('short', 'x', { ttl })
+    await atMost(ttl + direct.capabilities.expirySlack, 'the end of the key', () =>
+      waitFor(() => isGone('short'), { what: 'the key to go' }),
+    )
+    expect(performance.now() - start).toBeGreaterThan(ttl)
   })
 
   it('refuse a ttl that these servers do not take, saying which option is wrong', async () => {
@@ -161,7 +162,7 @@ describe('sessions of Consul', () => {
     const session = await kv.session({ ttl: 20_000 })
     await kv.put('kept', 'x', { session })
     await servers.nodes[0]?.restart()
-    await waitFor(async () => (await kv.get('kept')) !== null, { what: 'the key', timeout: 20_000 })
+    await waitFor(async () => (await kv.get('kept')) !== null, { what: 'the key' })
     expect(session.isAlive()).toBe(true)
   })
 
@@ -187,7 +188,6 @@ describe('sessions of Consul', () => {
     expect((await sessionsOf(servers)).length).toBeGreaterThan(before.length)
     await waitFor(async () => (await sessionsOf(servers)).length <= before.length, {
       what: 'the sessions to go',
-      timeout: 10_000,
     })
     expect(await direct.keys('dies')).toEqual([])
     expect(await direct.get('dies')).toBeNull()

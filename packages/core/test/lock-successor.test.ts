@@ -226,7 +226,7 @@ describe('a holder that names its successor', () => {
       }),
       { numRuns: 150 },
     )
-  }, 60_000)
+  })
 
   it('never makes two holders, whatever happens', async () => {
     const step = fc.record({
@@ -279,7 +279,7 @@ describe('a holder that names its successor', () => {
       }),
       { numRuns: 150 },
     )
-  }, 120_000)
+  })
 })
 
 describe('the key of a lock that is held', () => {

@@ -3,6 +3,7 @@ import type { Store, StoreOptions } from '@libkv/core'
 import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
 import { FaultProxy, waitFor } from '../../../tooling/servers/index.ts'
 import type { ServerNode } from '../../../tooling/servers/index.ts'
+import { Lateness, WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'
 import { Fleet, Spectator, now, sleep } from './fleet.ts'
 import { targets } from './targets.ts'
 
@@ -13,8 +14,8 @@ const PROCESSES = 10
 const TTL = 4_000
 /** How long everybody is excused after an outage, as the README says. */
 const GRACE = 5_000
-/** How long it takes to find out that the store is back, and what a busy machine adds. */
-const LATENESS = 3_000
+/** How long it takes to find out that the store is back. */
+const RETURN = 3_000
 
 interface Fault {
   readonly name: string
@@ -107,7 +108,10 @@ for (const { backend, capabilities, openAt } of targets) {
         for (let i = 0; i < PROCESSES; i++) await fleet.start(INSTANCES / PROCESSES)
         await using spectator = new Spectator(fleet, open(), TTL)
         const isCalm = async (what: string): Promise<void> => {
-          await waitFor(() => spectator.isContent && fleet.isRegistered, { what, timeout: 40_000 })
+          await waitFor(() => spectator.isContent && fleet.isRegistered, {
+            what,
+            timeout: 4 * WAIT_TIMEOUT,
+          })
         }
         await isCalm('all are seen')
         const report: string[] = []
@@ -117,10 +121,13 @@ for (const { backend, capabilities, openAt } of targets) {
           const crashed = i % 2 === 1 ? fleet.crash() : []
           await inflict(server, proxy)
           const end = now()
+          const lateness = new Lateness()
           await isCalm(`all is well after '${name}'`)
+          lateness.stop()
           const calm = Math.round(now() - end)
           report.push(`${name}${crashed.length > 0 ? ', a crash' : ''}: ${String(calm)} ms`)
-          const latest = end + Math.max(TTL, GRACE) + capabilities.expirySlack + LATENESS
+          const latest =
+            end + Math.max(TTL, GRACE) + capabilities.expirySlack + RETURN + lateness.total
           const late = crashed.filter((id) => (spectator.removedAt.get(id) ?? Infinity) > latest)
           if (crashed.length > 0) await fleet.start(crashed.length)
           await isCalm('the new process is seen')
@@ -133,7 +140,7 @@ for (const { backend, capabilities, openAt } of targets) {
         expect(fleet.alive.size).toBe(INSTANCES)
         if (FAULTS >= faults.length) console.log(`all well again after\n${report.join('\n')}`)
       },
-      60_000 + FAULTS * 60_000,
+      (FAULTS + 1) * 10 * WAIT_TIMEOUT,
     )
   })
 }

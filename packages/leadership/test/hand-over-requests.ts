@@ -84,7 +84,7 @@ export function handOverCase(underTest: BackendUnderTest, queue: number): void {
     const follower = new Follower(direct, 'leader')
     await waitFor(async () => (await follower.candidates()).length === queue + 1, {
       what: 'all are in line',
-      timeout: 60_000,
+      timeout: 240_000,
     })
     await waitFor(() => led.length === 1, { what: 'the first one leads' })
     const order = (await follower.candidates()).map(({ id }) => id)

@@ -4,6 +4,7 @@ import { leadershipConformance } from '@libkv/conformance'
 import type { LeadershipRecipe } from '@libkv/conformance'
 import type { Store } from '@libkv/core'
 import { memory } from '@libkv/memory'
+import { waits } from '../../conformance/src/wait-for.ts'
 import { collectingRunner } from '../../conformance/test/collecting-runner.ts'
 import { Candidate, Follower } from '../src/index.ts'
 import type { FencedStore, Leader, Term } from '../src/index.ts'
@@ -114,7 +115,13 @@ describe('the suite', () => {
   for (const [what, recipe, name] of mutants) {
     it(`finds with '${name} …' one that ${what}`, async () => {
       await run(name, {})
-      await assert.rejects(run(name, recipe))
+      const { timeout } = waits
+      waits.timeout = 2_000
+      try {
+        await assert.rejects(run(name, recipe))
+      } finally {
+        waits.timeout = timeout
+      }
     })
   }
 })

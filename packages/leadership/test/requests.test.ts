@@ -7,7 +7,7 @@ import { targets } from './targets.ts'
 for (const underTest of targets) {
   const { backend } = underTest
   describe(`on ${backend}`, () => {
-    handOverCase(underTest, 20)
+    handOverCase(underTest, 10)
 
     const counted = countedRequests(underTest)
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { isLibkvError } from '@libkv/core'
 import { memory, memoryFaults } from '../src/index.ts'
+import { WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'
 import { iterate } from './iterate.ts'
 
 describe('an embedded store', () => {
@@ -93,7 +94,7 @@ describe('a process with an embedded store', () => {
         '--eval',
         ["import { memory } from '@libkv/memory'", 'const kv = memory()', ...lines].join('\n'),
       ],
-      { cwd: join(__dirname, '../../..'), encoding: 'utf8', timeout: 20_000 },
+      { cwd: join(__dirname, '../../..'), encoding: 'utf8', timeout: WAIT_TIMEOUT },
     ).trim()
 
   it('ends by itself once the store is closed, whatever was open', () => {

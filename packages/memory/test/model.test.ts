@@ -20,7 +20,7 @@ function broken(store: Store, faults: (intact: Store) => Partial<Store>): Store 
 
 describe('the embedded store', () => {
   it('does in random programs what the model of the contract does', async () => {
-    await modelTest(open, { runs: 1_000 })
+    await modelTest(open, { runs: 200 })
   })
 
   it('does the same in a namespace', async () => {

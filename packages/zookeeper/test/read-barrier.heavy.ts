@@ -16,7 +16,7 @@ describe('a read at the leader', () => {
       const { revision } = await writer.put('key', String(i))
       expect((await reader.get('key'))?.revision).toBe(revision)
     }
-  }, 60_000)
+  })
 
   it('refuses a compare-and-set only for what is so now', async () => {
     const leader = await servers().leader()
@@ -28,5 +28,5 @@ describe('a read at the leader', () => {
       pair = await writer.atomicPut('cas', String(i), pair)
       pair = await other.atomicPut('cas', String(i), pair)
     }
-  }, 60_000)
+  })
 })

@@ -3,7 +3,7 @@ import { group } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
 import { rejection } from '../refusal.ts'
 import { storeCalls } from '../store-calls.ts'
-import { now } from '../wait-for.ts'
+import { atMost } from '../wait-for.ts'
 
 export const abortCases: CaseGroup = group('abort', ({ it, target }) => {
   for (const call of storeCalls) {
@@ -25,10 +25,10 @@ export const abortCases: CaseGroup = group('abort', ({ it, target }) => {
         const controller = new AbortController()
         const reason = new Error('enough')
         const failing = rejection(call.run(kv, key(), { signal: controller.signal }))
-        const aborted = now()
-        controller.abort(reason)
-        assert.equal(await failing, reason)
-        assert.ok(now() - aborted < 500)
+        await atMost(500, 'the abort', async () => {
+          controller.abort(reason)
+          assert.equal(await failing, reason)
+        })
       },
       skip,
     )

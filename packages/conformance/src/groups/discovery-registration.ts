@@ -6,10 +6,7 @@ import { group } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
 import type { Harness } from '../harness.ts'
 import { refusal } from '../refusal.ts'
-import { elapse, now, waitFor } from '../wait-for.ts'
-
-/** How soon an instance is back that was lost, with what a busy machine may add, in milliseconds. */
-const RETURN = 1_000 + 1_000
+import { atMost, elapse, waitFor, waits } from '../wait-for.ts'
 
 const web = (id: string): TestedInstance => ({
   service: 'web',
@@ -117,11 +114,10 @@ export const discoveryRegistrationCases = ({ Discovery }: DiscoveryRecipe): Case
         await reader.register(web('2'))
         assert.deepEqual(await ids(reader), ['1', '2'])
         runtime.freeze()
-        const latest = now() + h.takeover(ttl)
-        await waitFor(
-          'the instance is gone',
-          async () => (await ids(reader)).join() === '2',
-          latest - now(),
+        const isGone = async (): Promise<boolean> => (await ids(reader)).join() === '2'
+        const bound = h.takeover(ttl)
+        await atMost(bound + 100, 'the end of the instance', () =>
+          waitFor('the instance is gone', isGone, bound + waits.timeout),
         )
       })
 
@@ -132,7 +128,7 @@ export const discoveryRegistrationCases = ({ Discovery }: DiscoveryRecipe): Case
         const registration = await new Discovery(store, { prefix, ttl, runtime }).register(web('1'))
         runtime.leap(3 * ttl)
         assert.equal(registration.isRegistered(), false)
-        await waitFor('it is registered again', () => registration.isRegistered(), RETURN)
+        await waitFor('it is registered again', () => registration.isRegistered())
         assert.deepEqual(await ids(on(h)), ['1'])
         await elapse(h.takeover(ttl))
         assert.deepEqual(await ids(on(h)), ['1'])
@@ -143,7 +139,7 @@ export const discoveryRegistrationCases = ({ Discovery }: DiscoveryRecipe): Case
         const operator = await h.open()
         await operator.deleteTree(h.key('services'))
         const reader = on(h, operator)
-        await waitFor('it is back', async () => (await ids(reader)).length === 1, RETURN)
+        await waitFor('it is back', async () => (await ids(reader)).length === 1)
         await waitFor('it knows', () => registration.isRegistered())
       })
 
@@ -152,7 +148,7 @@ export const discoveryRegistrationCases = ({ Discovery }: DiscoveryRecipe): Case
         const operator = await h.open()
         await operator.put(h.key('services/web/1'), Uint8Array.of(0xff))
         const reader = on(h, operator)
-        await waitFor('it is back', async () => (await ids(reader)).length === 1, RETURN)
+        await waitFor('it is back', async () => (await ids(reader)).length === 1)
       })
 
       it('gives way to a later one of the same id', async (h) => {

@@ -3,12 +3,10 @@ import { Election } from '../election.ts'
 import { group, withoutReservedKeys } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
 import type { LeadershipRecipe } from '../leadership-recipe.ts'
-import { waitFor, within } from '../wait-for.ts'
+import { waitFor, waits, within } from '../wait-for.ts'
 
 const CROWD = 500
 const STORES = 10
-/** How long all of them may take, in milliseconds. */
-const PATIENCE = 50_000
 
 export const leadershipCrowdCases = (recipe: LeadershipRecipe): CaseGroup =>
   group(
@@ -37,11 +35,11 @@ export const leadershipCrowdCases = (recipe: LeadershipRecipe): CaseGroup =>
         await waitFor(
           'all are in line',
           async () => (await election.names()).length === CROWD + 1,
-          PATIENCE,
+          3 * waits.timeout,
         )
         const [, ...order] = await election.names()
         await first.stop()
-        await within('all terms', all, PATIENCE)
+        await within('all terms', all, 3 * waits.timeout)
         assert.deepEqual(led, order)
         assert.ok(tokens.every((token, i) => i === 0 || token > (tokens[i - 1] ?? token)))
         await election.isVacant()

@@ -7,7 +7,7 @@ import { group, withoutReservedKeys, withoutTransactions } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
 import type { LeadershipRecipe } from '../leadership-recipe.ts'
 import { refusal } from '../refusal.ts'
-import { within } from '../wait-for.ts'
+import { atMost, within } from '../wait-for.ts'
 
 export const leadershipFencingCases = (recipe: LeadershipRecipe): CaseGroup =>
   group(
@@ -93,7 +93,7 @@ export const leadershipFencingCases = (recipe: LeadershipRecipe): CaseGroup =>
         await fenced.put(key('x'), 'before')
         const { elected } = await election.waiter('b')
         runtime.freeze()
-        const next = await within('the take-over', elected, h.takeover(h.ttl) + 1_000)
+        const next = await atMost(h.takeover(h.ttl) + 1_000, 'the take-over', () => elected)
         await next.fenced.put(key('x'), 'of the successor')
         runtime.thaw()
         // Nothing on this side is asked first: it is the server that refuses.

@@ -43,7 +43,7 @@ export const leadershipRunCases = (recipe: LeadershipRecipe): CaseGroup =>
         }
         const candidates = await Promise.all(['a', 'b', 'c'].map((id) => election.candidate(id)))
         const running = candidates.map((candidate) => inBackground(candidate.run(work)))
-        await waitFor('there were some turns', () => turns >= 9, 10_000)
+        await waitFor('there were some turns', () => turns >= 9)
         await Promise.all(candidates.map((candidate) => candidate.stop()))
         await within('the end', Promise.all(running))
       })

@@ -14,6 +14,9 @@ function resources(): Map<string, number> {
   return counts
 }
 
+/** How long a store may take to let go of what it has opened, in milliseconds: less than its timers run. */
+const CLOSING = 5_000
+
 /** Checks that nothing is left of what a use of a store has opened. */
 async function leavesNothing(
   open: () => Store | Promise<Store>,
@@ -24,14 +27,17 @@ async function leavesNothing(
   await use(store)
   await store.close()
   let left: string[] = []
-  await waitFor('nothing is left open', () => {
+  const isClosed = (): boolean => {
     left = []
     for (const [kind, count] of resources()) {
       // The timer by which this very condition is waited for is gone when it is asked.
       if (count > (before.get(kind) ?? 0)) left.push(kind)
     }
     return left.length === 0
-  }).catch(() => assert.fail(`left open: ${left.join(', ')}`))
+  }
+  await waitFor('nothing is left open', isClosed, CLOSING).catch(() =>
+    assert.fail(`left open: ${left.join(', ')}`),
+  )
 }
 
 export const leakCases: CaseGroup = group('leaks', ({ it, target }) => {
@@ -99,9 +105,8 @@ export const leakCases: CaseGroup = group('leaks', ({ it, target }) => {
       for (let i = 0; i < 5; i++) {
         for await (const state of store.watch(key())) if (state === null) break
       }
-      await waitFor('the timers of the watches are gone', () => {
-        return (resources().get('Timeout') ?? 0) <= connected
-      })
+      const areGone = (): boolean => (resources().get('Timeout') ?? 0) <= connected
+      await waitFor('the timers of the watches are gone', areGone, CLOSING)
     })
   })
 
@@ -110,9 +115,8 @@ export const leakCases: CaseGroup = group('leaks', ({ it, target }) => {
       await store.get(key())
       const connected = resources().get('Timeout') ?? 0
       await Promise.all(Array.from({ length: 50 }, () => store.get(key())))
-      await waitFor('the timers of the calls are gone', () => {
-        return (resources().get('Timeout') ?? 0) <= connected
-      })
+      const areGone = (): boolean => (resources().get('Timeout') ?? 0) <= connected
+      await waitFor('the timers of the calls are gone', areGone, CLOSING)
     })
   })
 })

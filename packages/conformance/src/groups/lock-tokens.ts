@@ -74,7 +74,7 @@ export const lockTokenCases: CaseGroup = group(
           tokens.push(held.token)
         }
       }
-      await within('all turns', Promise.all(stores.map(take)), 15_000)
+      await within('all turns', Promise.all(stores.map(take)))
       assert.equal(tokens.length, 12)
       assertGrowing(tokens)
     })

@@ -3,7 +3,7 @@ import { isLibkvError } from '@libkv/core'
 import { group } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
 import { refusal } from '../refusal.ts'
-import { elapse, now, waitFor } from '../wait-for.ts'
+import { atMost, elapse, now, waitFor, waits } from '../wait-for.ts'
 
 export const sessionLossCases: CaseGroup = group(
   'loss of a session',
@@ -28,16 +28,16 @@ export const sessionLossCases: CaseGroup = group(
       await store.put(key(), 'v', { session })
       runtime.freeze()
       // No timer of the session fires any more: only its getters can tell.
-      await waitFor(
-        'the key is free',
-        async () => {
-          const wasAlive = session.isAlive()
-          const isThere = await kv.exists(key())
-          assert.ok(isThere || !session.isAlive(), 'it is believed in after its key is gone')
-          assert.ok(wasAlive || !session.isAlive(), 'it has come back to life')
-          return !isThere
-        },
-        takeover(ttl) + 100,
+      const isFree = async (): Promise<boolean> => {
+        const wasAlive = session.isAlive()
+        const isThere = await kv.exists(key())
+        assert.ok(isThere || !session.isAlive(), 'it is believed in after its key is gone')
+        assert.ok(wasAlive || !session.isAlive(), 'it has come back to life')
+        return !isThere
+      }
+      const bound = takeover(ttl) + 100
+      await atMost(bound, 'the end of the session', () =>
+        waitFor('the key is free', isFree, bound + waits.timeout),
       )
     })
 
@@ -59,7 +59,7 @@ export const sessionLossCases: CaseGroup = group(
         fired = true
       })
       runtime.leap(h.ttl * 3)
-      await waitFor('the signal fires', () => fired, h.ttl * 2)
+      await atMost(h.ttl * 2, 'the signal', () => waitFor('the signal fires', () => fired))
       assert.ok(isLibkvError(signal.reason, 'SESSION_EXPIRED'))
     })
 

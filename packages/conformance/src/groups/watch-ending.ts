@@ -4,7 +4,7 @@ import { group } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
 import { rejection } from '../refusal.ts'
 import { States } from '../states.ts'
-import { elapse, now } from '../wait-for.ts'
+import { atMost, elapse } from '../wait-for.ts'
 
 type Watching = (store: Store, key: string, options?: CallOptions) => AsyncIterable<unknown>
 
@@ -64,10 +64,10 @@ export const watchEndCases: CaseGroup = group('the end of a watch', ({ it }) => 
       await using states = new States(watch(kv, key(), { signal: controller.signal }))
       await states.next()
       const failing = states.failure()
-      const aborted = now()
-      controller.abort(reason)
-      assert.equal(await failing, reason)
-      assert.ok(now() - aborted < 500)
+      await atMost(500, 'the abort', async () => {
+        controller.abort(reason)
+        assert.equal(await failing, reason)
+      })
     })
 
     it(`${name} throws a reason that is no error`, async ({ kv, key }) => {

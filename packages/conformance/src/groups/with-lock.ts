@@ -59,7 +59,7 @@ export const withLockCases: CaseGroup = group(
         inside--
       }
       const all = [...stores, ...stores].map((store) => withLock(store, key(), work))
-      await within('all work', Promise.all(all), 10_000)
+      await within('all work', Promise.all(all))
       assert.deepEqual(
         tokens,
         [...tokens].sort((a, b) => (a < b ? -1 : 1)),

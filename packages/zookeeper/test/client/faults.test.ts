@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { systemRuntime } from '@libkv/core'
 import { FaultProxy, freePorts, startServers, waitFor } from '../../../../tooling/servers/index.ts'
 import type { Servers } from '../../../../tooling/servers/index.ts'
+import { WAIT_TIMEOUT, atMost } from '../../../conformance/src/wait-for.ts'
 import type { ZooKeeperClient } from '../../src/client/index.ts'
 import { block, bytes, clientOf, failureOf, recorder, statesOf, textOf, within } from './support.ts'
 
@@ -64,9 +65,9 @@ describe('a connection to ZooKeeper', () => {
     const now = systemRuntime.now()
     const inVain = failureOf(client.create(path, null, {}, { connectDeadline: now + 200 }))
     const patient = client.create(path, null, {}, { deadline: now + 20_000 })
-    expect(await inVain).toMatchObject({ code: 'NOT_REACHABLE', mayHaveHappened: false, path })
+    const error = await atMost(2_000, 'the failure', () => inVain)
+    expect(error).toMatchObject({ code: 'NOT_REACHABLE', mayHaveHappened: false, path })
     expect(systemRuntime.now() - now).toBeGreaterThanOrEqual(199)
-    expect(systemRuntime.now() - now).toBeLessThan(2_000)
     expect((await inVain).message).toContain('ECONNREFUSED')
     await proxy.up()
     // The one that failed was never made, else this one would fail.
@@ -78,10 +79,10 @@ describe('a connection to ZooKeeper', () => {
     const path = fresh()
     await client.create(path, null)
     proxy.blackhole()
-    const start = systemRuntime.now()
     const calls = [client.set(path, null, -1, within(200)), client.get(path, within(200))]
-    const [write, read] = await Promise.all(calls.map(failureOf))
-    expect(systemRuntime.now() - start).toBeLessThan(2_000)
+    const [write, read] = await atMost(2_000, 'the timeout', () =>
+      Promise.all(calls.map(failureOf)),
+    )
     expect(write).toMatchObject({ code: 'TIMEOUT', mayHaveHappened: true })
     expect(read).toMatchObject({ code: 'TIMEOUT', mayHaveHappened: false })
     proxy.pass()
@@ -146,9 +147,8 @@ describe('a connection to ZooKeeper', () => {
     await waitFor(() => states.length === 2, { what: 'the other server' })
     const took = systemRuntime.now() - start
     expect(states).toMatchObject([{ type: 'disconnected' }, { type: 'connected', resumed: true }])
-    // Two thirds of the session timeout after the last answer.
+    // Two thirds of the session timeout after the last answer, and before its end, as it was resumed.
     expect(took).toBeGreaterThan(2_500)
-    expect(took).toBeLessThan(5_000)
   })
 
   it('is not taken for one before the server answers: others are tried', async () => {
@@ -164,16 +164,12 @@ describe('a connection to ZooKeeper', () => {
           connectTimeout: 200,
           sessionTimeout: 30_000,
         })
-        const start = performance.now()
-        await client.connect()
-        expect(performance.now() - start).toBeLessThan(3_000)
+        await client.connect(within(WAIT_TIMEOUT))
       }
       await using lost = clientOf([`127.0.0.1:${port}`], { connectTimeout: 100 })
-      const start = performance.now()
-      const error = await failureOf(lost.connect(within(400)))
+      const error = await atMost(2_000, 'the timeout', () => failureOf(lost.connect(within(400))))
       expect(error).toMatchObject({ code: 'NOT_REACHABLE' })
       expect(error.message).toContain('no answer to the request for a session within 100 ms')
-      expect(performance.now() - start).toBeLessThan(2_000)
     } finally {
       for (const socket of sockets) socket.destroy()
       mute.close()
@@ -196,11 +192,9 @@ describe('a connection to ZooKeeper', () => {
     await using client = clientOf([proxy.endpoint])
     await client.connect()
     proxy.delayMs = 60
-    const start = performance.now()
-    const stats = await Promise.all(Array.from({ length: 300 }, () => client.exists('/')))
-    expect(stats).toHaveLength(300)
-    // Pipelined: one after the other, they would take half a minute.
-    expect(performance.now() - start).toBeLessThan(10_000)
+    // Pipelined: one after the other, they would take 36 s.
+    const calls = Array.from({ length: 300 }, () => client.exists('/', within(WAIT_TIMEOUT)))
+    expect(await Promise.all(calls)).toHaveLength(300)
   })
 
   it('may refuse every attempt for a while', async () => {
@@ -224,7 +218,12 @@ describe('a connection to ZooKeeper', () => {
     let acknowledged = 0
     let doubtful = 0
     let version = -1
-    const end = systemRuntime.now() + 5_000
+    // Some seconds of faults, and enough of both outcomes.
+    const start = systemRuntime.now()
+    const isEnough = (): boolean => {
+      const elapsed = systemRuntime.now() - start
+      return elapsed > WAIT_TIMEOUT || (elapsed > 5_000 && acknowledged > 100 && doubtful > 5)
+    }
     const faults = [
       () => proxy.cut(),
       () => proxy.loseAnswers(),
@@ -238,7 +237,7 @@ describe('a connection to ZooKeeper', () => {
       faults[fault++ % faults.length]?.()
     }, 37)
     const work = async (): Promise<void> => {
-      while (systemRuntime.now() < end) {
+      while (!isEnough()) {
         try {
           version = Math.max(
             version,

@@ -49,7 +49,7 @@ describe('the frames of a stream', () => {
           expect(seen).toEqual(expected)
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
   })
 
@@ -96,7 +96,8 @@ describe('the frames of a stream', () => {
       size = frame.buffer()?.length ?? 0
     })
     // To copy what has come for each byte would be half a terabyte.
-    for (const byte of frameWith(1 << 20, 1)) frames.push(Buffer.from([byte]))
+    const stream = frameWith(1 << 20, 1)
+    for (let at = 0; at < stream.length; at++) frames.push(stream.subarray(at, at + 1))
     expect(size).toBe(1 << 20)
   })
 })

@@ -19,7 +19,7 @@ export function interoperabilityCases(opens: readonly Open[]): void {
     const others: OtherClient[] = []
     beforeAll(async () => {
       servers = await startServers('zookeeper')
-      ours = clientOf(servers.endpoints)
+      ours = clientOf(servers.endpoints, { sessionTimeout: 30_000 })
       const [endpoint = ''] = servers.endpoints
       for (const open of opens) {
         const other = await open(endpoint)

@@ -29,9 +29,9 @@ const called = <R extends unknown[]>(call: (callback: Callback) => void): Promis
 export async function openPure(endpoint: string): Promise<OtherClient> {
   const { createClient, CreateMode } = require('node-zookeeper-client') as {
     CreateMode: Record<'PERSISTENT' | 'EPHEMERAL', number>
-    createClient(endpoint: string): Pure
+    createClient(endpoint: string, options: { readonly sessionTimeout: number }): Pure
   }
-  const client = createClient(endpoint)
+  const client = createClient(endpoint, { sessionTimeout: 30_000 })
   const result = async <T>(call: (callback: Callback) => void): Promise<T[]> => {
     const [error, ...values] = await called<[Error | null, ...T[]]>(call)
     if (error) throw error
@@ -97,7 +97,7 @@ export async function openNative(endpoint: string): Promise<OtherClient | undefi
   } catch {
     return undefined
   }
-  const client = new Native({ connect: endpoint, timeout: 6_000, debug_level: 0 })
+  const client = new Native({ connect: endpoint, timeout: 30_000, debug_level: 0 })
   const connected = new Promise<void>((resolve) => client.once('connect', resolve))
   client.init({})
   await connected

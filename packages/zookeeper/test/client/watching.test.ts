@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { FaultProxy, startServers, waitFor } from '../../../../tooling/servers/index.ts'
 import type { Servers } from '../../../../tooling/servers/index.ts'
 import type { ZooKeeperClient } from '../../src/client/index.ts'
+import { manyWatchesCase } from './many-watches.ts'
 import { bytes, clientOf, recorder, statesOf } from './support.ts'
 
 describe('watches on a server', () => {
@@ -160,23 +161,7 @@ describe('watches on a server', () => {
     expect(lasting.heard).toContain(`changed ${root}`)
   })
 
-  it('are in force again though they are many: 25,000 of long paths', async () => {
-    const { heard, listener } = recorder()
-    const paths = Array.from(
-      { length: 25_000 },
-      (_, i) => `${root}/a-name-of-the-length-that-names-have-in-production-${i}`,
-    )
-    await Promise.all(paths.map((path) => client.exists(path, undefined, listener)))
-    const states = statesOf(client)
-    proxy.cut()
-    await waitFor(() => states.length === 2, { what: 'the client to lose and regain its server' })
-    await client.sync('/')
-    const last = paths.at(-1) ?? ''
-    await writer.create(paths[0] ?? '', null)
-    await writer.create(last, null)
-    await heardAll(heard, [`created ${paths[0] ?? ''}`, `created ${last}`])
-    await Promise.all(paths.map((path) => client.removeWatch(path, listener)))
-  })
+  manyWatchesCase(() => ({ client, writer, proxy, root }), 2_500)
 
   it('are not in force any more when they were removed', async () => {
     const { heard, listener } = recorder()
