@@ -43,14 +43,14 @@ export class Follower {
   }
 
   /** Resolves when the tree that is followed has exactly these keys. */
-  async has(keys: readonly string[], timeout = 20_000): Promise<void> {
+  async has(keys: readonly string[]): Promise<void> {
     const wanted = [...keys].sort().join()
     const isThere = (): boolean =>
       (this.state ?? [])
         .map(({ key }) => key)
         .sort()
         .join() === wanted
-    await waitFor(isThere, { what: `a follower to see ${String(keys.length)} keys`, timeout })
+    await waitFor(isThere, { what: `a follower to see ${String(keys.length)} keys` })
   }
 
   async stop(): Promise<void> {

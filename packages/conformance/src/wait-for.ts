@@ -53,7 +53,7 @@ const INTERVAL = 10
  * Measures how late timers fire, from its construction until {@link stop}: what a busy machine adds to whatever takes place
  * meanwhile.
  */
-export class Lateness {
+export class Lateness implements Disposable {
   #late = 0
   #due = now() + INTERVAL
   #timer = this.#arm()
@@ -65,6 +65,10 @@ export class Lateness {
 
   stop(): void {
     clearTimeout(this.#timer)
+  }
+
+  [Symbol.dispose](): void {
+    this.stop()
   }
 
   #arm(): ReturnType<typeof setTimeout> {
