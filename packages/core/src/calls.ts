@@ -50,19 +50,13 @@ export class Calls {
     return this.#closed
   }
 
-  async run<T>(
+  run<T>(
     description: CallDescription<T>,
     options: CallOptions | undefined,
     attempt: (call: Call) => Promise<T>,
   ): Promise<T> {
-    try {
-      if (!isCallTraced()) return await this.#run(description, options, attempt)
-      return await this.#traced(description, options, attempt)
-    } catch (error) {
-      // The error comes from some timer or socket: what helps is who called.
-      if (isLibkvError(error)) Error.captureStackTrace(error)
-      throw error
-    }
+    if (!isCallTraced()) return this.#run(description, options, attempt)
+    return this.#traced(description, options, attempt)
   }
 
   /**

@@ -147,7 +147,7 @@ export class LibkvError extends Error {
       throw new TypeError('LibkvError.fromJSON takes what the toJSON() of a LibkvError returned')
     }
     const state = current === null ? null : undefined
-    return new LibkvError(code, message, { backend, key, retryable, ambiguous, current: state })
+    return create(code, message, { backend, key, retryable, ambiguous, current: state })
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
@@ -189,4 +189,9 @@ export function escapeControls(text: string): string {
     controls,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
+}
+
+/** Outside of the class: compilers rename one that refers to itself, and its name stands in every stack. */
+function create(code: ErrorCode, message: string, details: ErrorDetails): LibkvError {
+  return new LibkvError(code, message, details)
 }

@@ -1,3 +1,4 @@
+import { atCaller } from './at-caller.ts'
 import { Calls } from './calls.ts'
 import type { CallDescription } from './calls.ts'
 import type { ClientSession } from './client-session.ts'
@@ -70,111 +71,144 @@ class KvStore implements Store {
     this.#sessions = new SessionKeeper(driver, this.#calls, options)
   }
 
-  async get(key: string, options?: ReadOptions): Promise<KVPair | null> {
-    const name = this.#key('get', key)
-    this.#calls.check(options, readRules, { operation: 'get', key: name })
-    const request = { consistency: consistencyOf(options), values: true }
-    const entry = await this.#read('get', name, options, (call) =>
-      this.#driver.read(this.#keyspace.full(name), request, call),
-    )
-    return entry === null ? null : new Pair(name, entry.value, entry.revision, entry.createRevision)
-  }
-
-  async exists(key: string, options?: ReadOptions): Promise<boolean> {
-    const name = this.#key('exists', key)
-    this.#calls.check(options, readRules, { operation: 'exists', key: name })
-    const request = { consistency: consistencyOf(options), values: false }
-    const entry = await this.#read('exists', name, options, (call) =>
-      this.#driver.read(this.#keyspace.full(name), request, call),
-    )
-    return entry !== null
-  }
-
-  async list(directory: string, options?: ReadOptions): Promise<KVPair[]> {
-    const { entries } = await this.#scan('list', directory, true, options)
-    const pairs: KVPair[] = []
-    for (const entry of entries) {
-      if (this.#keyspace.shows(entry.key)) pairs.push(this.#keyspace.pair(entry))
-    }
-    return pairs
-  }
-
-  async keys(directory: string, options?: ReadOptions): Promise<string[]> {
-    const { entries } = await this.#scan('keys', directory, false, options)
-    const keys: string[] = []
-    for (const { key } of entries)
-      if (this.#keyspace.shows(key)) keys.push(this.#keyspace.strip(key))
-    return keys
-  }
-
-  async put(key: string, value: Value, options?: WriteOptions): Promise<KVPair> {
-    const name = this.#key('put', key)
-    this.#calls.check(options, writeRules, { operation: 'put', key: name })
-    const operation: Operation = { type: 'put', key: name, value, ...ttlAndSession(options) }
-    const { results } = await this.#commit('put', name, [operation], options)
-    return results[0] as KVPair
-  }
-
-  async delete(key: string, options?: CallOptions): Promise<boolean> {
-    const name = this.#key('delete', key)
-    this.#calls.check(options, callRules, { operation: 'delete', key: name })
-    const { writes } = await this.#commit('delete', name, [{ type: 'remove', key: name }], options)
-    return writes[0]?.existed ?? false
-  }
-
-  async deleteTree(directory: string, options?: CallOptions): Promise<number> {
-    const name = this.#directory('deleteTree', directory)
-    this.#calls.check(options, callRules, { operation: 'deleteTree', key: name })
-    return this.#run({ operation: 'deleteTree', key: name, repeatable: false }, options, (call) => {
-      return this.#driver.removeTree(this.#keyspace.tree(name), call)
+  get(key: string, options?: ReadOptions): Promise<KVPair | null> {
+    return atCaller(async () => {
+      const name = this.#key('get', key)
+      this.#calls.check(options, readRules, { operation: 'get', key: name })
+      const request = { consistency: consistencyOf(options), values: true }
+      const entry = await this.#read('get', name, options, (call) =>
+        this.#driver.read(this.#keyspace.full(name), request, call),
+      )
+      return entry === null
+        ? null
+        : new Pair(name, entry.value, entry.revision, entry.createRevision)
     })
   }
 
-  async atomicPut(
+  exists(key: string, options?: ReadOptions): Promise<boolean> {
+    return atCaller(async () => {
+      const name = this.#key('exists', key)
+      this.#calls.check(options, readRules, { operation: 'exists', key: name })
+      const request = { consistency: consistencyOf(options), values: false }
+      const entry = await this.#read('exists', name, options, (call) =>
+        this.#driver.read(this.#keyspace.full(name), request, call),
+      )
+      return entry !== null
+    })
+  }
+
+  list(directory: string, options?: ReadOptions): Promise<KVPair[]> {
+    return atCaller(async () => {
+      const { entries } = await this.#scan('list', directory, true, options)
+      const pairs: KVPair[] = []
+      for (const entry of entries) {
+        if (this.#keyspace.shows(entry.key)) pairs.push(this.#keyspace.pair(entry))
+      }
+      return pairs
+    })
+  }
+
+  keys(directory: string, options?: ReadOptions): Promise<string[]> {
+    return atCaller(async () => {
+      const { entries } = await this.#scan('keys', directory, false, options)
+      const keys: string[] = []
+      for (const { key } of entries)
+        if (this.#keyspace.shows(key)) keys.push(this.#keyspace.strip(key))
+      return keys
+    })
+  }
+
+  put(key: string, value: Value, options?: WriteOptions): Promise<KVPair> {
+    return atCaller(async () => {
+      const name = this.#key('put', key)
+      this.#calls.check(options, writeRules, { operation: 'put', key: name })
+      const operation: Operation = { type: 'put', key: name, value, ...ttlAndSession(options) }
+      const { results } = await this.#commit('put', name, [operation], options)
+      return results[0] as KVPair
+    })
+  }
+
+  delete(key: string, options?: CallOptions): Promise<boolean> {
+    return atCaller(async () => {
+      const name = this.#key('delete', key)
+      this.#calls.check(options, callRules, { operation: 'delete', key: name })
+      const { writes } = await this.#commit(
+        'delete',
+        name,
+        [{ type: 'remove', key: name }],
+        options,
+      )
+      return writes[0]?.existed ?? false
+    })
+  }
+
+  deleteTree(directory: string, options?: CallOptions): Promise<number> {
+    return atCaller(async () => {
+      const name = this.#directory('deleteTree', directory)
+      this.#calls.check(options, callRules, { operation: 'deleteTree', key: name })
+      return this.#run(
+        { operation: 'deleteTree', key: name, repeatable: false },
+        options,
+        (call) => {
+          return this.#driver.removeTree(this.#keyspace.tree(name), call)
+        },
+      )
+    })
+  }
+
+  atomicPut(
     key: string,
     value: Value,
     previous: Version | null,
     options?: WriteOptions,
   ): Promise<KVPair> {
-    const name = this.#key('atomicPut', key)
-    this.#calls.check(options, writeRules, { operation: 'atomicPut', key: name })
-    const operations: Operation[] = [
-      { type: 'check', key: name, pair: previous },
-      { type: 'put', key: name, value, ...ttlAndSession(options) },
-    ]
-    const { results } = await this.#commit('atomicPut', name, operations, options)
-    return results[1] as KVPair
+    return atCaller(async () => {
+      const name = this.#key('atomicPut', key)
+      this.#calls.check(options, writeRules, { operation: 'atomicPut', key: name })
+      const operations: Operation[] = [
+        { type: 'check', key: name, pair: previous },
+        { type: 'put', key: name, value, ...ttlAndSession(options) },
+      ]
+      const { results } = await this.#commit('atomicPut', name, operations, options)
+      return results[1] as KVPair
+    })
   }
 
-  async atomicDelete(key: string, previous: Version, options?: CallOptions): Promise<void> {
-    const name = this.#key('atomicDelete', key)
-    this.#calls.check(options, callRules, { operation: 'atomicDelete', key: name })
-    if ((previous as Version | null) === null) {
-      throw wrongType('previous', 'the version to delete', previous)
-    }
-    const operations: Operation[] = [
-      { type: 'check', key: name, pair: previous },
-      { type: 'remove', key: name },
-    ]
-    await this.#commit('atomicDelete', name, operations, options)
+  atomicDelete(key: string, previous: Version, options?: CallOptions): Promise<void> {
+    return atCaller(async () => {
+      const name = this.#key('atomicDelete', key)
+      this.#calls.check(options, callRules, { operation: 'atomicDelete', key: name })
+      if ((previous as Version | null) === null) {
+        throw wrongType('previous', 'the version to delete', previous)
+      }
+      const operations: Operation[] = [
+        { type: 'check', key: name, pair: previous },
+        { type: 'remove', key: name },
+      ]
+      await this.#commit('atomicDelete', name, operations, options)
+    })
   }
 
-  async transaction(
-    operations: readonly Operation[],
-    options?: CallOptions,
-  ): Promise<TransactionResult> {
-    this.#calls.check(options, callRules, { operation: 'transaction' })
-    if (!this.capabilities.transactions) {
-      throw new LibkvError(
-        'NOT_SUPPORTED',
-        `${this.backend} has no transactions over several keys`,
-        {
-          backend: this.backend,
-        },
+  transaction(operations: readonly Operation[], options?: CallOptions): Promise<TransactionResult> {
+    return atCaller(async () => {
+      this.#calls.check(options, callRules, { operation: 'transaction' })
+      if (!this.capabilities.transactions) {
+        throw new LibkvError(
+          'NOT_SUPPORTED',
+          `${this.backend} has no transactions over several keys`,
+          {
+            backend: this.backend,
+          },
+        )
+      }
+      const { revision, results } = await this.#commit(
+        'transaction',
+        undefined,
+        operations,
+        options,
       )
-    }
-    const { revision, results } = await this.#commit('transaction', undefined, operations, options)
-    return { revision, results }
+      return { revision, results }
+    })
   }
 
   watch(key: string, options?: CallOptions): AsyncIterable<KVPair | null> {
@@ -203,9 +237,11 @@ class KvStore implements Store {
     }
   }
 
-  async session(options?: SessionOptions): Promise<Session> {
-    this.#calls.check(options, sessionRules, { operation: 'session' })
-    return this.#openSession(options?.ttl ?? DEFAULT_SESSION_TTL, options)
+  session(options?: SessionOptions): Promise<Session> {
+    return atCaller(async () => {
+      this.#calls.check(options, sessionRules, { operation: 'session' })
+      return this.#openSession(options?.ttl ?? DEFAULT_SESSION_TTL, options)
+    })
   }
 
   newLock(key: string, options: LockOptions = {}): Locker {
@@ -240,15 +276,17 @@ class KvStore implements Store {
     )
   }
 
-  async ready(options?: CallOptions): Promise<void> {
-    this.#calls.check(options, callRules, { operation: 'ready' })
-    const timeout = options?.timeout ?? this.#options.connectionTimeout
-    const overdue = options?.timeout === undefined ? 'NOT_REACHABLE' : 'TIMEOUT'
-    await this.#run(
-      { operation: 'ready', repeatable: true, overdue },
-      { timeout, signal: options?.signal },
-      (call) => this.#driver.ping(call),
-    )
+  ready(options?: CallOptions): Promise<void> {
+    return atCaller(async () => {
+      this.#calls.check(options, callRules, { operation: 'ready' })
+      const timeout = options?.timeout ?? this.#options.connectionTimeout
+      const overdue = options?.timeout === undefined ? 'NOT_REACHABLE' : 'TIMEOUT'
+      await this.#run(
+        { operation: 'ready', repeatable: true, overdue },
+        { timeout, signal: options?.signal },
+        (call) => this.#driver.ping(call),
+      )
+    })
   }
 
   close(): Promise<void> {

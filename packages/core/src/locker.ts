@@ -1,4 +1,5 @@
 import { LinkedSignal, orAbort } from './abort.ts'
+import { atCaller } from './at-caller.ts'
 import { callRules, lockCallRules } from './call-rules.ts'
 import type { Calls } from './calls.ts'
 import type { ClientSession } from './client-session.ts'
@@ -53,32 +54,38 @@ export class KeyLocker implements Locker {
     this.#options = options
   }
 
-  async lock(options?: LockCallOptions): Promise<HeldLock> {
-    return this.#exclusively(options, (signal) => this.#acquire(signal))
-  }
-
-  async tryLock(options?: CallOptions): Promise<HeldLock | null> {
-    return this.#exclusively(options, async (signal) => {
-      const line = await LockLine.read(this.#context, this.key, false, { signal })
-      if (line.order.length > 0) return null
-      const contender = await this.#enter(signal)
-      try {
-        const pair = await contender.tryTake({ signal })
-        if (pair !== null) return this.#hold(contender, pair)
-      } catch (error) {
-        this.#context.afterwards(contender.leave())
-        throw error
-      }
-      const leaving = contender.leave()
-      this.#context.afterwards(leaving)
-      await orAbort(leaving, signal)
-      return null
+  lock(options?: LockCallOptions): Promise<HeldLock> {
+    return atCaller(async () => {
+      return this.#exclusively(options, (signal) => this.#acquire(signal))
     })
   }
 
-  async contenders(options: CallOptions = {}): Promise<LockContender[]> {
-    this.#context.calls.check(options, callRules, { operation: 'lock', key: this.key })
-    return (await LockLine.read(this.#context, this.key, true, options)).contenders
+  tryLock(options?: CallOptions): Promise<HeldLock | null> {
+    return atCaller(async () => {
+      return this.#exclusively(options, async (signal) => {
+        const line = await LockLine.read(this.#context, this.key, false, { signal })
+        if (line.order.length > 0) return null
+        const contender = await this.#enter(signal)
+        try {
+          const pair = await contender.tryTake({ signal })
+          if (pair !== null) return this.#hold(contender, pair)
+        } catch (error) {
+          this.#context.afterwards(contender.leave())
+          throw error
+        }
+        const leaving = contender.leave()
+        this.#context.afterwards(leaving)
+        await orAbort(leaving, signal)
+        return null
+      })
+    })
+  }
+
+  contenders(options: CallOptions = {}): Promise<LockContender[]> {
+    return atCaller(async () => {
+      this.#context.calls.check(options, callRules, { operation: 'lock', key: this.key })
+      return (await LockLine.read(this.#context, this.key, true, options)).contenders
+    })
   }
 
   isHeld(): boolean {

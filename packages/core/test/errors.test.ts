@@ -1,5 +1,6 @@
 import { createContext, runInContext } from 'node:vm'
 import { describe, expect, it } from '@jest/globals'
+import { memory } from '@libkv/memory'
 import { isLibkvError, LibkvError } from '../src/index.ts'
 import type { ErrorCode } from '../src/index.ts'
 
@@ -80,5 +81,25 @@ describe('an error of libkv', () => {
     expect(JSON.parse(JSON.stringify(new LibkvError('TIMEOUT', 'late')))).toMatchObject({
       code: 'TIMEOUT',
     })
+  })
+})
+
+describe('the stack of an error', () => {
+  it('begins at the caller, whatever the call was waiting for', async () => {
+    const kv = memory(['stacks'])
+    await kv.put('a', '1')
+    const failures = {
+      conflict: () => kv.atomicPut('a', '2', null),
+      refusal: () => kv.get(''),
+      misuse: () => kv.get(7 as unknown as string),
+    }
+    for (const fail of Object.values(failures)) {
+      const error: unknown = await (async function caller() {
+        await fail()
+      })().catch((reason: unknown) => reason)
+      expect((error as Error).stack).toContain('at caller')
+      expect((error as Error).stack).not.toContain('core/src')
+    }
+    await kv.close()
   })
 })

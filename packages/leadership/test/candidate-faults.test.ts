@@ -118,7 +118,11 @@ describe('a candidate', () => {
     const store = bench.open({ connectionTimeout: 30, requestTimeout: 60 })
     const candidate = race.candidate('a', { ttl: 300 }, store)
     const lost: unknown[] = []
-    candidate.on('lost', (_term, reason) => lost.push(reason))
+    const sessions: number[] = []
+    candidate.on('lost', (_term, reason) => {
+      lost.push(reason)
+      sessions.push(bench.faults.sessions)
+    })
     const terms: Term[] = []
     const running = candidate.run(async (term) => {
       terms.push(term)
@@ -126,9 +130,10 @@ describe('a candidate', () => {
     })
     await waitFor('it leads', () => terms.length === 1)
     bench.faults.disconnect()
-    await waitFor('it knows', () => !candidate.isLeader())
-    // The server still believes in it: nobody else could lead yet.
-    expect(bench.faults.sessions).toBe(1)
+    await waitFor('it knows', () => sessions.length === 1)
+    expect(candidate.isLeader()).toBe(false)
+    // The server still had its session: nobody else could lead before.
+    expect(sessions).toEqual([1])
     await waitFor('the server has given it up', () => bench.faults.sessions === 0)
     bench.faults.reconnect()
     await waitFor('it leads again', () => terms.length === 2)
