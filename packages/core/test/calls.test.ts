@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events'
+import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { check, LibkvError, openStore, put, remove } from '../src/index.ts'
 import type { CallOptions, KVPair, Store, StoreOptions } from '../src/index.ts'
@@ -506,6 +507,28 @@ describe('an error', () => {
       const error = await refusal(next, 'ACCESS_DENIED')
       expect(error.message).toBe(`${name} 'a' on scripted (10.0.0.1:2379): no`)
     }
+  })
+})
+
+describe('a secret of the store', () => {
+  it('is in no error, although the server repeats it', async () => {
+    const secret = 'hunter2-s3cret'
+    driver.secrets = [secret]
+    const cause = new Error('request failed', { cause: new Error(`token ${secret} is wrong`) })
+    driver.script('read', fails('ACCESS_DENIED', { cause }, `no rights for ${secret}\n(${secret})`))
+    const error = await refusal(open().get('a'), 'ACCESS_DENIED')
+    expect(error.message).toContain('no rights for ***\\u000a(***)')
+    expect(error.cause).toBeUndefined()
+    expect(inspect(error, { showHidden: true, depth: 9 })).not.toContain(secret)
+  })
+
+  it('leaves the cause of an error that does not hold it', async () => {
+    const cause = new Error('refused')
+    driver.secrets = ['hunter2-s3cret', 'abc']
+    driver.script('read', fails('ACCESS_DENIED', { cause }, 'abc'))
+    const error = await refusal(open().get('a'), 'ACCESS_DENIED')
+    expect(error.message).toMatch(/: abc$/)
+    expect(error.cause).toBe(cause)
   })
 })
 

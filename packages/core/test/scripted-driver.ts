@@ -94,6 +94,7 @@ export function committed(revision = 7n, existed = true, createRevision = 3n): C
 
 /** A driver that does what the test wrote down, and remembers what it was asked. */
 export class ScriptedDriver implements Driver {
+  secrets: readonly string[] = []
   readonly backend = 'scripted'
   endpoint = '10.0.0.1:2379'
   capabilities: Capabilities = {

@@ -32,7 +32,7 @@ describe('a session of zookeeper', () => {
       what: 'a server without sessions',
     })
     const keys = Array.from({ length: 40 }, (_, i) => `${dir}/${String(i)}`)
-    await Promise.all(keys.map((key, i) => kv.put(key, 'x', { ttl: 5_000 + i })))
+    await Promise.all(keys.map((key, i) => kv.put(key, 'x', { ttl: 10_000 + i })))
     // Two moments tell that number, so it may be wrong for an instant; but it is this one before the first key goes.
     await waitFor(async () => (await sessionsAt(servers.endpoints[0] ?? '')) === 1, {
       what: 'one session for all of them',
