@@ -22,8 +22,8 @@ const folders = [...packages.map((name) => join('packages', name)), 'tooling']
 export default {
   // Beyond the timeouts of the waits in a test, which report what they waited for.
   testTimeout: 120_000,
-  // Tests of servers mostly wait.
-  maxWorkers: 4,
+  // Tests of servers mostly wait. The five conformance suites, which take longest, all begin at once.
+  maxWorkers: 5,
   testSequencer: '<rootDir>/tooling/jest-sequencer.mjs',
   globalSetup: '<rootDir>/tooling/jest-setup.ts',
   projects: folders.map((folder) => ({

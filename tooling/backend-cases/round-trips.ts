@@ -57,6 +57,7 @@ export function roundTripCases(counted: CountedStore, trips: RoundTrips): void {
       const { kv, direct, counter } = counted
       const writes = Array.from({ length: 10_001 }, (_, i) => put(`many/${String(i)}`, ''))
       for (let i = 0; i < writes.length; i += 64) await direct.transaction(writes.slice(i, i + 64))
+      counter.reset()
       expect(await kv.list('many')).toHaveLength(10_001)
       expect(counter.total).toBe(pages)
       await direct.deleteTree('many')

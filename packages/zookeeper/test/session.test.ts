@@ -58,8 +58,8 @@ describe('a session of zookeeper', () => {
 
   it('lives its time although it took longer than that to connect', async () => {
     const { proxy, dir } = proxied
-    await using kv = zookeeperUnderTest.openAt([proxy.endpoint])
-    const ttl = 1_000
+    await using kv = zookeeperUnderTest.openAt([proxy.endpoint], { connectionTimeout: 20_000 })
+    const ttl = 3_000
     proxy.blackhole()
     const start = performance.now()
     const opening = kv.session({ ttl })
