@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals'
-import { check, put, sessionChannel } from '@libkv/core'
-import type { SessionMessage, Store, StoreOptions } from '@libkv/core'
+import { check, put } from '@libkv/core'
+import type { Store, StoreOptions } from '@libkv/core'
 import { waitFor } from '../servers/index.ts'
 import type { Servers } from '../servers/index.ts'
 import { openOn } from './backend-under-test.ts'
 import type { BackendUnderTest } from './backend-under-test.ts'
 import { Follower } from './follower.ts'
+import { renewal } from './renewal.ts'
 
 /** Who may do what on servers with access control. What begins with `app/` is granted to those with the right credentials. */
 export interface Grants {
@@ -112,19 +113,4 @@ export function accessControlCases(
       expect(await kv.exists('app/bound')).toBe(true)
     })
   })
-}
-
-/** Resolves when a session was renewed. */
-async function renewal(id: string): Promise<void> {
-  let renewed = false
-  const onMessage = (message: unknown): void => {
-    const { id: which, event } = message as SessionMessage
-    if (which === id && event === 'renewed') renewed = true
-  }
-  sessionChannel.subscribe(onMessage)
-  try {
-    await waitFor(() => renewed, { what: 'the session to be renewed' })
-  } finally {
-    sessionChannel.unsubscribe(onMessage)
-  }
 }

@@ -38,7 +38,7 @@ async function atEachCall(
 }
 
 async function options(kv: Store, shared: boolean): Promise<LockOptions> {
-  return shared ? { session: await kv.session({ ttl: 20_000 }) } : { ttl: 1_200 }
+  return shared ? { session: await kv.session({ ttl: 20_000 }) } : { ttl: 3_000 }
 }
 
 const isAscending = (tokens: readonly bigint[]): boolean =>
@@ -359,7 +359,7 @@ describe('tryLock()', () => {
       })
       const outcome = await atMost(1_200, 'the timeout', () =>
         kv
-          .newLock('jobs', { ttl: 1_200 })
+          .newLock('jobs', { ttl: 3_000 })
           .tryLock({ timeout: 40 })
           .catch((error: unknown) => error),
       )
