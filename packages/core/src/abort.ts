@@ -85,6 +85,11 @@ export class LinkedSignal {
   }
 }
 
+/** Throws the reason of a signal that has fired. The signals of Jest 29's jsdom lack the method of that name. */
+export function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw signal.reason as Error
+}
+
 /** Waits for a promise until the signal fires, and rejects with its reason then; the work behind the promise goes on. */
 export function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {

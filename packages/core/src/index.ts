@@ -46,7 +46,7 @@ export type { Pem, TlsOptions } from './tls.ts'
 export type { Runtime, Timer } from './runtime.ts'
 
 // For recipes such as elections.
-export { LinkedSignal, onAbort, orAbort, pause, sharedController } from './abort.ts'
+export { LinkedSignal, onAbort, orAbort, pause, sharedController, throwIfAborted } from './abort.ts'
 export { asyncDispose } from './dispose.ts'
 export {
   abortSignal,

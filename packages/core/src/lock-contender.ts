@@ -1,5 +1,5 @@
 import { TextEncoder } from 'node:util'
-import { LinkedSignal, orAbort, pause } from './abort.ts'
+import { LinkedSignal, orAbort, pause, throwIfAborted } from './abort.ts'
 import { backoff } from './backoff.ts'
 import type { ClientSession } from './client-session.ts'
 import type { Check, CommitOutcome, Entry, Observation, Write } from './driver.ts'
@@ -318,7 +318,7 @@ export class Contender {
 
   /** Resolves when that contender has left, or when its key was written anew: then the line is to be looked at. */
   async #leaves(ahead: Entry, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
+    throwIfAborted(signal)
     let observation: Observation | undefined
     const left = new Promise<void>((resolve, reject) => {
       const inspect = (entry: Entry | undefined): void => {

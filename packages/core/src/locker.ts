@@ -1,4 +1,4 @@
-import { LinkedSignal, orAbort } from './abort.ts'
+import { LinkedSignal, orAbort, throwIfAborted } from './abort.ts'
 import { atCaller } from './at-caller.ts'
 import { callRules, lockCallRules } from './call-rules.ts'
 import type { Calls } from './calls.ts'
@@ -125,7 +125,7 @@ export class KeyLocker implements Locker {
    * be taken back.
    */
   async #enter(signal: AbortSignal): Promise<Contender> {
-    signal.throwIfAborted()
+    throwIfAborted(signal)
     const entering = Contender.enter(this.#context, this.key, this.#options)
     try {
       return await orAbort(entering, signal)

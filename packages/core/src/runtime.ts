@@ -35,11 +35,15 @@ export const systemRuntime: Runtime = {
   setTimer: (callback, ms, keepAlive = true) => new SystemTimer(callback, ms, keepAlive),
 }
 
+// Usually that of the system: fake timers are switched on later.
+const loadedClearTimeout = clearTimeout
+
 class SystemTimer implements Timer {
   readonly #callback: () => void
   readonly #keepAlive: boolean
-  #timeout!: NodeJS.Timeout
-  // That of the clock which the timer was set on: a test may put fake timers in its place before the timer is cancelled.
+  /** Undefined once it has fired or was cancelled. */
+  #timeout: NodeJS.Timeout | undefined
+  // That of the clock which the timer was set on: a test may switch fake timers on or off before the timer is cancelled.
   #clear!: typeof clearTimeout
 
   constructor(callback: () => void, ms: number, keepAlive: boolean) {
@@ -49,21 +53,33 @@ class SystemTimer implements Timer {
   }
 
   cancel(): void {
+    const timeout = this.#timeout
+    // Fake timers of node:test that are cleared after they have fired, or after a reset, remove other timers in their place.
+    if (timeout === undefined) return
+    this.#timeout = undefined
     const clear = this.#clear
-    clear(this.#timeout)
+    if (clear === clearTimeout || clear === loadedClearTimeout) clear(timeout)
+    else unref(timeout)
   }
 
   #wait(ms: number): void {
     this.#clear = clearTimeout
-    this.#timeout =
-      ms <= LONGEST_DELAY
-        ? setTimeout(this.#callback, ms)
-        : setTimeout(() => {
-            this.#wait(ms - LONGEST_DELAY)
-          }, LONGEST_DELAY)
-    // The timers of jsdom are numbers, and hold nothing.
-    if (!this.#keepAlive) (this.#timeout as Partial<NodeJS.Timeout>).unref?.()
+    this.#timeout = setTimeout(
+      () => {
+        if (this.#timeout === undefined) return
+        this.#timeout = undefined
+        if (ms <= LONGEST_DELAY) this.#callback()
+        else this.#wait(ms - LONGEST_DELAY)
+      },
+      Math.min(ms, LONGEST_DELAY),
+    )
+    if (!this.#keepAlive) unref(this.#timeout)
   }
+}
+
+/** The timers of jsdom are numbers, and hold nothing. */
+function unref(timeout: Partial<NodeJS.Timeout>): void {
+  timeout.unref?.()
 }
 
 const methods = ['now', 'wallClock', 'random', 'uuid', 'setTimer'] as const

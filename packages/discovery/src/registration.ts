@@ -8,6 +8,7 @@ import {
   isLibkvError,
   orAbort,
   pause,
+  throwIfAborted,
 } from '@libkv/core'
 import type { CallOptions, KVPair, OptionRules, Session } from '@libkv/core'
 import { keyOf, readEntry, textOfDeregistered, textOfInstance } from './entry.ts'
@@ -106,7 +107,7 @@ export class KeptRegistration implements Registration, Registered {
   async register(options: CallOptions): Promise<void> {
     try {
       await this.#bringAbout(options)
-      this.#over.signal.throwIfAborted()
+      throwIfAborted(this.#over.signal)
     } catch (error) {
       this.#end(error)
       if (this.#mayExist) this.refresh()
@@ -122,7 +123,7 @@ export class KeptRegistration implements Registration, Registered {
     const before = this.#instance
     const { address, port, metadata } = { ...before, ...changes }
     const after = checkedInstance({ ...before, address, port, metadata })
-    this.#over.signal.throwIfAborted()
+    throwIfAborted(this.#over.signal)
     this.#instance = after
     try {
       await this.#bringAbout(options)
@@ -131,7 +132,7 @@ export class KeptRegistration implements Registration, Registered {
       this.refresh()
       throw error
     }
-    this.#over.signal.throwIfAborted()
+    throwIfAborted(this.#over.signal)
   }
 
   async deregister(options: CallOptions = {}): Promise<void> {

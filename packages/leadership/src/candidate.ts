@@ -15,6 +15,7 @@ import {
   runtimeRule,
   systemRuntime,
   text,
+  throwIfAborted,
   ttlRule,
   wrongType,
 } from '@libkv/core'
@@ -287,7 +288,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
         const term = await this.#stand(signal)
         if (term !== null) return term
       } catch (error) {
-        signal.throwIfAborted()
+        throwIfAborted(signal)
         if (!heals(error)) throw error
         this.#report(error)
       }
@@ -352,8 +353,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
     try {
       ;(this as EventEmitter).emit(event, ...args)
     } catch (error) {
-      // Not queueMicrotask(), which fake timers replace.
-      process.nextTick(() => {
+      nextTick(() => {
         throw error
       })
     }
@@ -380,6 +380,9 @@ const candidateRules: OptionRules<CandidateOptions> = {
 }
 
 const campaignRules: OptionRules<CampaignOptions> = { signal: abortSignal }
+
+// Fake timers replace it later.
+const nextTick = process.nextTick.bind(process)
 
 /** Why a candidate leaves the line. */
 const UNFIT = new Error('unfit to lead')

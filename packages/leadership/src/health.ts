@@ -1,4 +1,12 @@
-import { LibkvError, callback, checkOptions, milliseconds, orAbort, pause } from '@libkv/core'
+import {
+  LibkvError,
+  callback,
+  checkOptions,
+  milliseconds,
+  orAbort,
+  pause,
+  throwIfAborted,
+} from '@libkv/core'
 import type { OptionRules, Runtime } from '@libkv/core'
 
 /** Whether a candidate is fit to lead. One that is not hands over, and does not stand again before it is. */
@@ -60,7 +68,7 @@ export class Health {
   }
 
   async #isFit(signal: AbortSignal): Promise<boolean> {
-    signal.throwIfAborted()
+    throwIfAborted(signal)
     const controller = new AbortController()
     const timer = this.#runtime.setTimer(() => {
       const message = `the health check took over ${String(this.#timeout)} ms`
@@ -70,7 +78,7 @@ export class Health {
       const answer = (async () => this.#check(controller.signal))()
       return await orAbort(orAbort(answer, controller.signal), signal)
     } catch (error) {
-      signal.throwIfAborted()
+      throwIfAborted(signal)
       this.#report(error)
       return false
     } finally {
