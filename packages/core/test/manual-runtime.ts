@@ -1,4 +1,4 @@
-import type { Runtime, Timer } from '../src/index.ts'
+import { ManualClock } from '@libkv/memory'
 
 /** Lets everything run that can run without time going by. */
 export function turn(): Promise<void> {
@@ -7,92 +7,37 @@ export function turn(): Promise<void> {
   })
 }
 
-interface PendingTimer extends Timer {
-  readonly due: number
-  readonly order: number
-  readonly callback: () => void
-}
-
-/** A runtime whose time stands still until the test moves it. */
-export class ManualRuntime implements Runtime {
-  /** What {@link random} gives. */
+/** A manual clock with chosen chance and wall clock, and identifiers that are the same in each run. */
+export class ManualRuntime extends ManualClock {
+  /** The result of {@link random}. */
   chance = 0.5
-  #now = 5_000
-  #wallClock = 1_700_000_000_000
+  #wallClockOffset = 0
   #count = 0
-  readonly #timers = new Set<PendingTimer>()
 
-  now(): number {
-    return this.#now
+  constructor() {
+    super(1_700_000_000_000)
   }
 
-  wallClock(): number {
-    return this.#wallClock
+  override wallClock(): number {
+    return super.wallClock() + this.#wallClockOffset
   }
 
-  random(): number {
+  override random(): number {
     return this.chance
   }
 
-  uuid(): string {
+  override uuid(): string {
     return `uuid-${String(++this.#count)}`
   }
 
-  setTimer(callback: () => void, ms: number): Timer {
-    const timer: PendingTimer = {
-      due: this.#now + Math.max(0, ms),
-      order: ++this.#count,
-      callback,
-      cancel: () => {
-        this.#timers.delete(timer)
-      },
-    }
-    this.#timers.add(timer)
-    return timer
+  /** Sets the wall clock forward by `by` ms, or back. */
+  setWallClock(by: number): void {
+    this.#wallClockOffset += by
   }
 
-  /** How many timers have neither fired nor been cancelled. */
-  get pendingTimers(): number {
-    return this.#timers.size
-  }
-
-  /** How many timers are left when those are gone that a store leaves alone: one, for 100 ms at most. */
+  /** Counts the timers that remain once those have fired that a store leaves pending for up to 100 ms. */
   async leftTimers(): Promise<number> {
     await this.advance(100)
     return this.pendingTimers
-  }
-
-  /** Lets time go by: timers fire in their order, each at its moment, and what they set off runs in between. */
-  async advance(ms: number): Promise<void> {
-    const end = this.#now + ms
-    await turn()
-    for (let next = this.#nextDue(end); next !== undefined; next = this.#nextDue(end)) {
-      this.#moveTo(Math.max(next.due, this.#now))
-      this.#timers.delete(next)
-      next.callback()
-      await turn()
-    }
-    this.#moveTo(end)
-  }
-
-  /** The event loop is blocked, or the machine sleeps: the clock goes on and no timer fires. */
-  block(ms: number): void {
-    this.#moveTo(this.#now + ms)
-  }
-
-  /** Somebody sets the wall clock. */
-  setWallClock(by: number): void {
-    this.#wallClock += by
-  }
-
-  #nextDue(end: number): PendingTimer | undefined {
-    return [...this.#timers]
-      .filter(({ due }) => due <= end)
-      .sort((a, b) => a.due - b.due || a.order - b.order)[0]
-  }
-
-  #moveTo(now: number): void {
-    this.#wallClock += now - this.#now
-    this.#now = now
   }
 }

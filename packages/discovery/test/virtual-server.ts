@@ -21,7 +21,10 @@ export class VirtualServer {
 
   constructor() {
     this.faults = memoryFaults(this.#name)
-    databases.set(this.#name, new MemoryDatabase(this.runtime))
+    const database = new MemoryDatabase()
+    // Not closed, so that it keeps the server's clock.
+    database.open(this.runtime)
+    databases.set(this.#name, database)
   }
 
   /** A store of a process of its own. */

@@ -11,11 +11,10 @@ const databases = (): Map<string, MemoryDatabase> =>
 /** The database of that name, undefined before the first store of that name was opened. */
 export const existingDatabase = (name: string): MemoryDatabase | undefined => databases().get(name)
 
-/** The database of that name, made when first asked for; its time is that of the one who asks first. */
-export function databaseOf(name: string, runtime: Runtime): MemoryDatabase {
-  const existing = existingDatabase(name)
-  if (existing !== undefined) return existing
-  const database = new MemoryDatabase(runtime)
+/** Opens the database of that name for one store, and creates it for the first. Close it with that store. */
+export function openDatabase(name: string, runtime: Runtime): MemoryDatabase {
+  const database = existingDatabase(name) ?? new MemoryDatabase()
   databases().set(name, database)
+  database.open(runtime)
   return database
 }

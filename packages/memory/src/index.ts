@@ -1,2 +1,3 @@
+export { ManualClock } from './manual-clock.ts'
 export { memory, memoryDriver, memoryFaults } from './memory.ts'
 export type { MemoryFaults } from './memory-faults.ts'

@@ -1,4 +1,4 @@
-import { compareKeys } from '@libkv/core'
+import { compareKeys, systemRuntime } from '@libkv/core'
 import type {
   Change,
   Check,
@@ -34,15 +34,20 @@ interface Listener {
 
 /** The "server": what all stores of one name share. Every write is one step of one history. */
 export class MemoryDatabase {
-  readonly #runtime: Runtime
+  #runtime = systemRuntime
+  #openStores = 0
   readonly #rows = new Map<string, Row>()
   readonly #leases = new Map<string, Lease>()
   readonly #listeners = new Set<Listener>()
   #revision = 0n
 
-  /** @param runtime - the server's clock. */
-  constructor(runtime: Runtime) {
-    this.#runtime = runtime
+  /** Counts a store that uses it. Time is that of the first one, until all are closed. */
+  open(runtime: Runtime): void {
+    if (this.#openStores++ === 0) this.#runtime = runtime
+  }
+
+  close(): void {
+    this.#openStores--
   }
 
   get revision(): bigint {

@@ -17,7 +17,7 @@ import type {
   Tree,
   Write,
 } from '@libkv/core'
-import { databaseOf } from './databases.ts'
+import { openDatabase } from './databases.ts'
 import type { MemoryDatabase } from './memory-database.ts'
 import type { MemoryFaults } from './memory-faults.ts'
 import { ProcessHold } from './process-hold.ts'
@@ -44,7 +44,7 @@ export class MemoryDriver implements Driver {
 
   constructor(name: string, faults: MemoryFaults, runtime: Runtime) {
     this.endpoint = name
-    this.#database = databaseOf(name, runtime)
+    this.#database = openDatabase(name, runtime)
     this.#faults = faults
     this.#runtime = runtime
   }
@@ -106,7 +106,7 @@ export class MemoryDriver implements Driver {
   }
 
   async close(): Promise<void> {
-    // Feeds are closed by their watches, and there is nothing else.
+    this.#database.close()
   }
 
   #carry<T>(call: Call, serve: () => T): Promise<T> {

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import { LibkvError, defineBackend, resolveOptions, wrongType } from '@libkv/core'
 import type { BackendFactory, Driver, StoreOptions } from '@libkv/core'
 import { MemoryDriver } from './memory-driver.ts'
@@ -5,7 +6,11 @@ import { MemoryFaults } from './memory-faults.ts'
 
 // One set for all copies of this package in the process (ESM and CommonJS are two).
 const faultsKey = Symbol.for('@libkv/memory/faults')
-const shared = globalThis as unknown as { [faultsKey]?: Map<string, MemoryFaults> | undefined }
+const warnedKey = Symbol.for('@libkv/memory/warned')
+const shared = globalThis as unknown as {
+  [faultsKey]?: Map<string, MemoryFaults> | undefined
+  [warnedKey]?: boolean
+}
 
 declare global {
   interface LibkvBackends {
@@ -51,7 +56,20 @@ function nameOf(addresses: unknown): string | undefined {
  */
 export function memoryDriver(name = 'default', options: StoreOptions = {}): Driver {
   const { runtime } = resolveOptions(options, 'memory')
+  if (cluster.isWorker) warnOfCluster()
   return new MemoryDriver(name, memoryFaults(name), runtime)
+}
+
+function warnOfCluster(): void {
+  if (shared[warnedKey] === true) return
+  shared[warnedKey] = true
+  process.emitWarning(
+    'the memory backend is used in a cluster worker: each worker has data of its own, and locks and elections do not exclude those of other workers',
+    {
+      code: 'LIBKV_MEMORY_IN_CLUSTER',
+      detail: 'Use a backend with a server, such as etcd, Consul or ZooKeeper.',
+    },
+  )
 }
 
 /** The faults of the embedded store of that name: what a test turns to make it fail. */
