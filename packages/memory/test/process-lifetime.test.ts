@@ -1,0 +1,3 @@
+import { lifetimeCases } from '../../../tooling/backend-cases/process-lifetime.ts'
+
+lifetimeCases('memory', () => ['lifetime'])
