@@ -188,8 +188,8 @@ describe('all backends and recipes', () => {
     application = await registry.application('typos', [...manifests.keys()])
     await application.npmInstall('@types/node@20')
     for (const [file, program] of Object.entries({
-      'typos.ts': typedProgram,
-      'correct.ts': correctProgram,
+      'typos.mts': typedProgram,
+      'correct.mts': correctProgram,
       'typos.mjs': untypedProgram,
     })) {
       await writeFile(join(application.folder, file), program)
@@ -203,7 +203,7 @@ describe('all backends and recipes', () => {
       await application.node(
         join(compiler.folder, 'node_modules/typescript/bin/tsc'),
         ...'--noEmit --strict --skipLibCheck false --types node --module nodenext'.split(' '),
-        ...'--target es2022 --lib es2022,esnext.disposable typos.ts correct.ts'.split(' '),
+        ...'--target es2022 --lib es2022,esnext.disposable typos.mts correct.mts'.split(' '),
       )
     })
   }
