@@ -36,7 +36,7 @@ async function run(
   )
   let output = ''
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk))
-  const limit = setTimeout(() => child.kill('SIGKILL'), 30_000)
+  const limit = setTimeout(() => child.kill('SIGKILL'), 50_000)
   const [code] = (await once(child, 'close')) as [number | null]
   clearTimeout(limit)
   return { code, printed: output.trim().split('\n') }
