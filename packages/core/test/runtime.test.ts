@@ -36,4 +36,36 @@ describe("the system's timers", () => {
     jest.advanceTimersByTime(200 * DAY)
     expect(fired).toBe(0)
   })
+
+  it('are cancelled on the clock on which they were set', async () => {
+    jest.useRealTimers()
+    const timer = systemRuntime.setTimer(callback, 5)
+    jest.useFakeTimers()
+    timer.cancel()
+    jest.useRealTimers()
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    expect(fired).toBe(0)
+  })
+
+  it('of fake timers that were switched off stay with these', () => {
+    const timer = systemRuntime.setTimer(callback, 5)
+    jest.useRealTimers()
+    const clear = jest.spyOn(globalThis, 'clearTimeout')
+    timer.cancel()
+    expect(clear).not.toHaveBeenCalled()
+    clear.mockRestore()
+  })
+
+  it('are cleared once, and not after they have fired', () => {
+    const clear = jest.spyOn(globalThis, 'clearTimeout')
+    const timer = systemRuntime.setTimer(callback, 5)
+    const other = systemRuntime.setTimer(callback, 10)
+    jest.advanceTimersByTime(5)
+    timer.cancel()
+    other.cancel()
+    other.cancel()
+    expect(clear).toHaveBeenCalledTimes(1)
+    expect(fired).toBe(1)
+    clear.mockRestore()
+  })
 })
