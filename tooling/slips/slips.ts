@@ -651,8 +651,12 @@ const recipes: readonly Row[] = [
     /holds or waits/,
     async ({ kv, key }) => {
       const locker = kv.newLock(key, { ttl: 'shortest' })
-      await using _held = await locker.lock()
-      await locker.lock()
+      const held = await locker.lock()
+      try {
+        await locker.lock()
+      } finally {
+        await held.unlock()
+      }
     },
   ],
   [

@@ -130,8 +130,6 @@ function tlsOf(
   if (tls === false && secure === true) {
     throw invalid('tls is false, and an address says https:; write http:, or leave tls out')
   }
-  // Null is for TlsSource to refuse.
-  const wanted = tls === undefined ? (secure ?? false) : tls
-  if (wanted === false) return undefined
-  return new TlsSource(wanted, backend)
+  if (tls === undefined) return secure === true ? new TlsSource(true, backend) : undefined
+  return tls === false ? undefined : new TlsSource(tls, backend)
 }

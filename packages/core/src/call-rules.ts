@@ -2,7 +2,6 @@ import { abortSignal, anything, milliseconds, oneOf, wrongType } from './option-
 import type { OptionRule, OptionRules } from './option-rules.ts'
 import type {
   CallOptions,
-  LockCallOptions,
   LockOptions,
   ReadOptions,
   SessionOptions,
@@ -46,7 +45,5 @@ export const lockRules: OptionRules<LockOptions> = {
   value: anything,
   session: anything,
 }
-
-export const lockCallRules: OptionRules<LockCallOptions> = callRules
 
 export const unlockRules: OptionRules<UnlockOptions> = { successor }

@@ -1,6 +1,6 @@
 import { LinkedSignal, orAbort, throwIfAborted } from './abort.ts'
 import { atCaller } from './at-caller.ts'
-import { callRules, lockCallRules } from './call-rules.ts'
+import { callRules } from './call-rules.ts'
 import type { Calls } from './calls.ts'
 import type { ClientSession } from './client-session.ts'
 import type { Driver } from './driver.ts'
@@ -154,7 +154,7 @@ export class KeyLocker implements Locker {
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const { calls, runtime } = this.#context
-    calls.check(options, lockCallRules, { operation: 'lock', key: this.key })
+    calls.check(options, callRules, { operation: 'lock', key: this.key })
     const { signal, timeout } = options ?? {}
     if (this.#busy || this.isHeld()) {
       throw new TypeError(`the locker of '${this.key}' holds or waits for the lock already`)

@@ -1,4 +1,4 @@
-import { lockCallRules, lockRules } from './call-rules.ts'
+import { callRules, lockRules } from './call-rules.ts'
 import { LibkvError } from './errors.ts'
 import { callback, checkOptions, oneOf } from './option-rules.ts'
 import type { OptionRules } from './option-rules.ts'
@@ -17,7 +17,7 @@ export interface WithLockOptions extends LockOptions, LockCallOptions {
 
 const withLockRules: OptionRules<WithLockOptions> = {
   ...lockRules,
-  ...lockCallRules,
+  ...callRules,
   ifHeld: oneOf('wait', 'skip'),
 }
 

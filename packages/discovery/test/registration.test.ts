@@ -161,7 +161,9 @@ describe('register', () => {
   })
 
   it('refuses a time to live that the store cannot keep', async () => {
-    expect(() => new Discovery(kv, { ttl: 1 })).toThrow('ttl is 1; it must be a number of milliseconds, between 100 and')
+    expect(() => new Discovery(kv, { ttl: 1 })).toThrow(
+      'ttl is 1; it must be a number of milliseconds, between 100 and',
+    )
     await expect(discovery.register(a, { ttl: 1 })).rejects.toMatchObject({
       code: 'INVALID_OPTION',
     })

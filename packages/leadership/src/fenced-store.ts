@@ -84,8 +84,9 @@ export class LockedStore implements FencedStore {
     options?: CallOptions,
   ): Promise<TransactionResult> {
     const { key, token } = this.#held
-    if (!Array.isArray(operations)) throw wrongType('operations', 'an array', operations)
-    if (operations.some((operation: Operation) => isSame(operation.key, key))) {
+    const isArray: boolean = Array.isArray(operations)
+    if (!isArray) throw wrongType('operations', 'an array', operations)
+    if (operations.some((operation) => isSame(operation.key, key))) {
       throw this.#error('INVALID_OPTION', `'${key}' is the election's own: see update()`)
     }
     for (let mine = this.#held.pair; ;) {

@@ -99,9 +99,11 @@ describe('compare-and-set on zookeeper', () => {
     counter().beforeNext('multi', async () => {
       // As many as there are guards, and more, so that each has been counted up.
       const names = Array.from({ length: 3_000 }, (_, i) => `many/${String(i)}`)
+      const writing: Promise<unknown>[] = []
       for (let i = 0; i < names.length; i += 60) {
-        await direct.transaction(names.slice(i, i + 60).map((name) => put(name, '')))
+        writing.push(direct.transaction(names.slice(i, i + 60).map((name) => put(name, ''))))
       }
+      await Promise.all(writing)
     })
     expect((await kv.atomicPut(pair.key, '2', pair)).text()).toBe('2')
     expect(counter().count('multi')).toBeGreaterThan(1)

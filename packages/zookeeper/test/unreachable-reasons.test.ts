@@ -10,7 +10,7 @@ import type { ClientTls } from '../../../tooling/servers/index.ts'
 import { expiredCertificate } from './expired-certificate.ts'
 
 /** Long enough for several attempts on a busy machine. */
-const CONNECTION_TIMEOUT = 3_000
+const CONNECTION_TIMEOUT = 8_000
 
 describe('the error of a call that reaches no server', () => {
   const secure = runningServers('zookeeper', { security: 'tls' })
@@ -52,7 +52,11 @@ describe('the error of a call that reaches no server', () => {
     options: StoreOptions,
     call: (kv: Store) => Promise<unknown> = (kv) => kv.get('a'),
   ): Promise<LibkvError> {
-    await using kv = zookeeper(addresses, { connectionTimeout: CONNECTION_TIMEOUT, ...options })
+    await using kv = zookeeper(addresses, {
+      connectionTimeout: CONNECTION_TIMEOUT,
+      requestTimeout: 30_000,
+      ...options,
+    })
     return await call(kv).then(
       () => {
         throw new Error('the call succeeds')
