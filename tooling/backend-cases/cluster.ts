@@ -37,7 +37,7 @@ export function clusterCases({
         const dir = `leader-${fault}`
         await using kv = openAt(servers().endpoints)
         const follower = await new Follower(kv, dir).started()
-        const session = await kv.session({ ttl: steadyTtl })
+        const session = await kv.session({ ttl: 3 * steadyTtl })
         await kv.put(`${dir}/bound`, 'x', { session })
         const leader = await servers().leader()
         await leader[fault]()
@@ -121,7 +121,7 @@ export function clusterCases({
       const dir = 'all'
       await using kv = openAt(servers().endpoints)
       const follower = await new Follower(kv, dir).started()
-      const session = await kv.session({ ttl: steadyTtl })
+      const session = await kv.session({ ttl: 3 * steadyTtl })
       const bound = await kv.put(`${dir}/bound`, 'x', { session })
       await Promise.all(servers().nodes.map((node) => node.kill()))
       await expect(kv.get(`${dir}/bound`, { timeout: 200 })).rejects.toMatchObject({

@@ -1,6 +1,7 @@
 import { expect, it } from '@jest/globals'
 import { consul } from '@libkv/consul'
 import { RequestCounter, waitFor } from '../../../tooling/servers/index.ts'
+import { WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'
 
 /** Resolves when next to nothing is asked: polling would be twice a second for each watch. */
 export async function quiet(counter: RequestCounter): Promise<void> {
@@ -17,12 +18,13 @@ export async function quiet(counter: RequestCounter): Promise<void> {
 export function lockQueueCase(endpoint: () => string, size: number): void {
   it(`hand a lock over for a handful of requests each, with ${String(size)} in line from one store`, async () => {
     await using counter = await RequestCounter.to(endpoint())
-    await using kv = consul([counter.endpoint])
+    // All of it at once may be a lot for a busy machine.
+    await using kv = consul([counter.endpoint], { requestTimeout: 4 * WAIT_TIMEOUT })
     const session = await kv.session({ ttl: 600_000 })
     const first = await kv.newLock('line', { session }).lock()
     const order: bigint[] = []
     const waiters = Array.from({ length: size }, async () => {
-      const held = await kv.newLock('line', { session }).lock({ timeout: 120_000 })
+      const held = await kv.newLock('line', { session }).lock({ timeout: 10 * WAIT_TIMEOUT })
       order.push(held.token)
       await held.unlock()
     })
@@ -30,7 +32,7 @@ export function lockQueueCase(endpoint: () => string, size: number): void {
       const answer = await fetch(`${endpoint()}/v1/kv/.libkv/lock/line/?keys`)
       return ((await answer.json()) as string[]).length === size + 1
     }
-    await waitFor(inLine, { what: 'all to be in line', timeout: 120_000 })
+    await waitFor(inLine, { what: 'all to be in line', timeout: 8 * WAIT_TIMEOUT })
     // All watch the one ahead of them when nothing is asked any more but what waits.
     await quiet(counter)
     counter.reset()
@@ -41,5 +43,5 @@ export function lockQueueCase(endpoint: () => string, size: number): void {
     // The unlock, the query that it wakes, the look at the line, the lock, and its own watch; and what goes on beside it.
     if (Math.round(counter.total / size) > 5)
       expect(counter.counts).toBe('five requests for each hand-over')
-  }, 240_000)
+  }, 600_000)
 }

@@ -1,4 +1,5 @@
 import type { Store, StoreOptions } from '@libkv/core'
+import { waitFor } from '../../../tooling/servers/index.ts'
 import { TestRuntime } from '../../conformance/src/test-runtime.ts'
 import { Discovery } from '../src/index.ts'
 import type { Registration } from '../src/index.ts'
@@ -44,7 +45,9 @@ export class Fleet implements AsyncDisposable {
     const name = `process${String(this.#started++)}`
     for (let i = 0; i < size; i++) {
       const instance = { service: 'web', id: `${name}-${String(i)}`, address: '::1', port: 80 }
-      registrations.push(await discovery.register(instance))
+      // On a busy machine the session may end before the first instance is there.
+      const register = (): Promise<Registration> => discovery.register(instance)
+      registrations.push(await waitFor(register, { what: `the registration of ${instance.id}` }))
       this.alive.add(instance.id)
     }
   }

@@ -2,6 +2,7 @@ import { afterEach, expect, it } from '@jest/globals'
 import type { Store } from '@libkv/core'
 import type { BackendUnderTest } from '../../../tooling/backend-cases/backend-under-test.ts'
 import { startServers, waitFor } from '../../../tooling/servers/index.ts'
+import { WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'
 import { Candidate, Follower } from '../src/index.ts'
 
 /** How many stores the candidates share. One on Consul, where each store that has more than four of them asks about the queue as a whole. */
@@ -37,7 +38,9 @@ export function countedRequests({
   return async () => {
     const servers = keep(await startServers(backend))
     const counter = keep(await countTo(servers.endpoints[0] ?? ''))
-    const open = (addresses: readonly string[]): Store => keep(openAt(addresses))
+    // All candidates at once may be a lot for a busy machine, and none of them tries again.
+    const patient = { requestTimeout: 8 * WAIT_TIMEOUT, connectionTimeout: 8 * WAIT_TIMEOUT }
+    const open = (addresses: readonly string[]): Store => keep(openAt(addresses, patient))
     return {
       requests: () => {
         if (backend === 'zookeeper') return counter.total
@@ -77,14 +80,14 @@ export function handOverCase(underTest: BackendUnderTest, queue: number): void {
     const led: Candidate[] = []
     for (let i = 0; i <= queue; i++) {
       const store = stores[i % stores.length] as Store
-      const candidate = new Candidate(store, 'leader', { id: String(i), ttl: 60_000 })
+      const candidate = new Candidate(store, 'leader', { id: String(i), ttl: 600_000 })
       candidate.on('elected', () => led.push(candidate))
       candidate.campaign().catch(() => undefined)
     }
     const follower = new Follower(direct, 'leader')
     await waitFor(async () => (await follower.candidates()).length === queue + 1, {
       what: 'all are in line',
-      timeout: 240_000,
+      timeout: 8 * WAIT_TIMEOUT,
     })
     await waitFor(() => led.length === 1, { what: 'the first one leads' })
     const order = (await follower.candidates()).map(({ id }) => id)

@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals'
 import { systemRuntime } from '@libkv/core'
+import { zookeeper } from '@libkv/zookeeper'
 import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
+import { WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'
 import { ZooKeeperClient } from '../src/client/index.ts'
-import { zookeeperUnderTest } from './zookeeper-under-test.ts'
+import { TICK_TIME } from './zookeeper-under-test.ts'
 
 /** More than a call of a function may have arguments. */
 const KEYS = 150_000
@@ -15,8 +17,14 @@ describe('a directory of 150,000 keys', () => {
     await using raw = new ZooKeeperClient({
       servers: servers().endpoints,
       runtime: systemRuntime,
+      sessionTimeout: 60_000,
     })
-    await using kv = zookeeperUnderTest.openAt(servers().endpoints, { requestTimeout: 60_000 })
+    await using kv = zookeeper(servers().endpoints, {
+      tickTime: TICK_TIME,
+      // A server that is busy with all of them answers no ping.
+      sessionTimeout: 60_000,
+      requestTimeout: 10 * WAIT_TIMEOUT,
+    })
     await raw.create('/large', null)
     for (let i = 0; i < KEYS; i += BATCH) {
       const paths = Array.from({ length: BATCH }, (_, k) => `/large/${String(i + k)}`)

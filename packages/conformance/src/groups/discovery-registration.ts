@@ -153,8 +153,10 @@ export const discoveryRegistrationCases = ({ Discovery }: DiscoveryRecipe): Case
 
       it('gives way to a later one of the same id', async (h) => {
         const reader = on(h)
-        const first = await on(h, await h.open()).register(web('1'))
-        const second = await on(h, await h.open()).register({ ...web('1'), port: 81 })
+        // No session ends meanwhile, which would make the earlier one the later one.
+        const ttl = 4 * h.steadyTtl
+        const first = await on(h, await h.open(), ttl).register(web('1'))
+        const second = await on(h, await h.open(), ttl).register({ ...web('1'), port: 81 })
         await waitFor('the first one knows', () => first.signal.aborted)
         assert.ok(isLibkvError(first.signal.reason, 'KEY_MODIFIED'))
         await first.deregister()
