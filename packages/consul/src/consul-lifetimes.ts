@@ -4,7 +4,13 @@ import { SESSION_TTL_MULTIPLIER } from './consul-session.ts'
 import type { ConsulSession, ConsulSessions } from './consul-session.ts'
 
 /** What a key's session has on top of its time to live, in milliseconds: time for the write that follows its creation. */
-const MARGIN = 250
+const MARGIN = 1_000
+
+type SessionCommit = (sessions: readonly (DriverSession | undefined)[]) => Promise<CommitOutcome>
+
+/** How long the session of a write's key is to live, in milliseconds. */
+const lifetimeOf = (write: Write): number =>
+  write.type === 'put' && write.ttl !== undefined ? write.ttl + MARGIN : Infinity
 
 /** Keys with a time to live: each has a session of its own, that takes it along. */
 export class KeyLifetimes {
@@ -19,20 +25,34 @@ export class KeyLifetimes {
   }
 
   /**
-   * Opens a session for each write that has a time to live, and then commits.
+   * Opens a session for each write that has a time to live, and then commits; again, with other sessions, where the servers were
+   * so slow that the first were over before the commit.
    *
    * @param commit - gets the session of each write, if it has one.
    */
-  async commit(
+  async commit(writes: readonly Write[], call: Call, commit: SessionCommit): Promise<CommitOutcome> {
+    for (;;) {
+      const sentAt = this.#runtime.now()
+      try {
+        return await this.#commitOnce(writes, call, commit, sentAt)
+      } catch (error) {
+        const took = this.#runtime.now() - sentAt
+        const wasSlow = took >= Math.min(...writes.map(lifetimeOf)) / SESSION_TTL_MULTIPLIER
+        if (!wasSlow || call.settled || !isLibkvError(error, 'SESSION_EXPIRED')) throw error
+      }
+    }
+  }
+
+  async #commitOnce(
     writes: readonly Write[],
     call: Call,
-    commit: (sessions: readonly (DriverSession | undefined)[]) => Promise<CommitOutcome>,
+    commit: SessionCommit,
+    sentAt: number,
   ): Promise<CommitOutcome> {
-    const sentAt = this.#runtime.now()
     const opened = await Promise.allSettled(
       writes.map(async (write) =>
         write.type === 'put' && write.ttl !== undefined
-          ? this.#sessions.create(write.ttl + MARGIN, call)
+          ? this.#sessions.create(lifetimeOf(write), call)
           : undefined,
       ),
     )
@@ -67,13 +87,22 @@ export class KeyLifetimes {
 
   async #settle(own: readonly ConsulSession[], took: number, call: Call): Promise<void> {
     // The write was slow: without this the keys would go too early.
-    if (took > MARGIN) await Promise.all(own.map((session) => session.renew(call)))
+    if (took > MARGIN) await Promise.all(own.map((session) => this.#prolong(session, call)))
     const now = this.#runtime.now()
     for (const [id, over] of this.#known) {
       if (over > now) break
       this.#known.delete(id)
     }
     for (const { id, ttl } of own) this.#known.set(id, now + ttl * SESSION_TTL_MULTIPLIER)
+  }
+
+  async #prolong(session: ConsulSession, call: Call): Promise<void> {
+    try {
+      await session.renew(call)
+    } catch (error) {
+      // The answer was so slow that the key, which was written, has had its time.
+      if (!isLibkvError(error, 'SESSION_EXPIRED')) throw error
+    }
   }
 
   #giveBack(own: readonly ConsulSession[]): void {

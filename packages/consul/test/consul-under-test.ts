@@ -24,3 +24,12 @@ export const consulUnderTest: BackendUnderTest = {
   countTo: (endpoint) => RequestCounter.to(endpoint),
   waitsForQuorum: false,
 }
+
+/**
+ * Three servers whose leader steps down after 2.5 s without hearing of the others, which is Consul's default, not after 0.5 s:
+ * on a machine that is busy the suite is not to be about elections.
+ */
+export const patientCluster = {
+  nodes: 3,
+  args: ['-hcl', 'performance { raft_multiplier = 5 }'],
+} as const

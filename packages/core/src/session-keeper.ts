@@ -1,7 +1,7 @@
 import type { Calls } from './calls.ts'
 import { ClientSession } from './client-session.ts'
 import type { Driver, DriverSession } from './driver.ts'
-import { LibkvError } from './errors.ts'
+import { LibkvError, isLibkvError } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { CallOptions, Session, Ttl } from './store.ts'
 import { checkTtl } from './ttl.ts'
@@ -52,7 +52,21 @@ export class SessionKeeper {
       async (call) => {
         const sentAt = runtime.now()
         const driverSession = await this.#driver.openSession(ttl, call)
-        return { sentAt: driverSession.sentAt ?? sentAt, driverSession }
+        const openedAt = driverSession.sentAt ?? sentAt
+        const renewedAt = runtime.now()
+        if (renewedAt - openedAt < driverSession.ttl / 3) return { sentAt: openedAt, driverSession }
+        // The servers were slow: what is handed over has its time before it.
+        try {
+          await driverSession.renew(call)
+        } catch (error) {
+          this.afterwards(this.#closeOnServer(driverSession))
+          if (!isLibkvError(error, 'SESSION_EXPIRED')) throw error
+          throw new LibkvError('NOT_REACHABLE', 'the session was over before its id arrived', {
+            retryable: true,
+            cause: error,
+          })
+        }
+        return { sentAt: renewedAt, driverSession }
       },
     )
     const context = {

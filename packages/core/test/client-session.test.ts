@@ -54,6 +54,32 @@ describe('the local deadline of a session', () => {
     expect(await belief(await opening)).toBe(BELIEF - 1_000)
   })
 
+  it('is renewed before it is handed over where the answer was slow', async () => {
+    const gate = new Gate()
+    driver.script('openSession', gate.step).script('renew', answers(), hangs)
+    const opening = open()
+    await runtime.advance(4_000)
+    gate.resolve()
+    const session = await opening
+    expect(driver.of('renew')).toHaveLength(1)
+    expect(await belief(session)).toBe(BELIEF)
+  })
+
+  it('is that of another session where the first was over before its id arrived', async () => {
+    const gate = new Gate()
+    driver
+      .script('openSession', gate.step, answers())
+      .script('renew', fails('SESSION_EXPIRED'), hangs)
+    const opening = open()
+    await runtime.advance(4_900)
+    gate.resolve()
+    await runtime.advance(100)
+    const session = await opening
+    expect(driver.of('closeSession')).toHaveLength(1)
+    expect(session.id).toBe('session-2')
+    expect(session.isAlive()).toBe(true)
+  })
+
   it('counts from the attempt that opened it where earlier ones failed', async () => {
     driver.script('openSession', refuses, refuses, answers()).script('renew', hangs)
     const start = runtime.now()

@@ -1,4 +1,4 @@
 import { conformanceOn } from '../../../../tooling/backend-cases/conformance-on.ts'
-import { consulUnderTest } from '../consul-under-test.ts'
+import { consulUnderTest, patientCluster } from '../consul-under-test.ts'
 
-conformanceOn(consulUnderTest, { nodes: 3, security: 'plain' })
+conformanceOn(consulUnderTest, { ...patientCluster, security: 'plain' })
