@@ -55,10 +55,11 @@ export function clusterCases({
     for (let which = 0; which < 3; which++) {
       it(`goes on when server ${String(which + 1)} hangs, whichever the store was using`, async () => {
         const node = servers().nodes[which]
-        await using kv = openAt(servers().endpoints)
+        // Time for an election, where it is the leader, on a machine that is busy.
+        const timeouts = { connectionTimeout: 20_000, requestTimeout: 30_000 }
+        await using kv = openAt(servers().endpoints, timeouts)
         await kv.put('hang', 'x')
         await node?.freeze()
-        // None of them takes as long as its own timeout.
         for (let i = 0; i < 10; i++) expect((await kv.get('hang'))?.text()).toBe('x')
         await node?.resume()
       })

@@ -63,6 +63,8 @@ describe('the session of a key with a time to live, on slow servers', () => {
 
   it('may be over when the commit is answered, for the key has had its time', async () => {
     renew = async () => expired()
-    expect(await lifetimes.commit(writes, call, () => after(5_000, () => committed))).toBe(committed)
+    expect(await lifetimes.commit(writes, call, () => after(5_000, () => committed))).toBe(
+      committed,
+    )
   })
 })

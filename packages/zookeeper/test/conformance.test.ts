@@ -2,5 +2,5 @@ import { conformanceOn } from '../../../tooling/backend-cases/conformance-on.ts'
 import { quick } from '../../../tooling/backend-cases/suite-parts.ts'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
-// The rest is in conformance.heavy.ts; the other kinds of servers are in matrix/.
+// The same in a namespace: tooling/runners, and matrix/ on the other kinds of servers.
 conformanceOn(zookeeperUnderTest, { nodes: 1, security: 'plain' }, quick)
