@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { DetachedCall, systemRuntime } from '@libkv/core'
-import type { Driver, Entry, Observer, Write } from '@libkv/core'
+import { BackgroundCall, systemRuntime } from '@libkv/core/driver'
+import type { Driver, Entry, Observer, Write } from '@libkv/core/driver'
 import type { Backend } from '../servers/index.ts'
 import { waitFor } from '../servers/index.ts'
 import { runningServers } from './running-servers.ts'
@@ -19,7 +19,7 @@ export function knownStateCases(
     afterAll(() => driver.close())
 
     async function commit(write: Write): Promise<Entry> {
-      const call = new DetachedCall(systemRuntime, 10_000, 5_000)
+      const call = new BackgroundCall(systemRuntime, 10_000, 5_000)
       const outcome = await driver.commit([], [write], call)
       call.done()
       if (!outcome.committed) throw new Error('there was nothing to check')

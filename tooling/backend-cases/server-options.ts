@@ -1,5 +1,5 @@
-import { parseAddresses, resolveOptions } from '@libkv/core'
-import type { ServerOptions } from '@libkv/core'
+import { parseAddresses, resolveOptions } from '@libkv/core/driver'
+import type { ServerOptions } from '@libkv/core/driver'
 
 /** The defaults of the options that all backends share, for plain servers at these addresses. */
 export function serverOptions(backend: string, addresses: readonly string[]): ServerOptions {

@@ -1,4 +1,4 @@
-import { systemRuntime } from '@libkv/core'
+import { systemRuntime } from '@libkv/core/driver'
 import { zookeeper } from '@libkv/zookeeper'
 import { ZooKeeperClient } from '../../packages/zookeeper/src/client/index.ts'
 import type { Bench, Row } from './rows.ts'

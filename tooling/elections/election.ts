@@ -8,7 +8,6 @@ import type { Backend, Servers } from '../servers/index.ts'
 import { backendOf } from './backends.ts'
 import { clock } from './candidate-log.ts'
 import type { CandidateProcess } from './candidate-process.ts'
-import { PATIENCE, faults } from './faults.ts'
 import type { ElectionHistory, Fault, Freeze, Incident, LateWrites, Sighting } from './history.ts'
 import { ELECTION, NAMESPACE } from './messages.ts'
 import type { Report } from './messages.ts'
@@ -18,6 +17,7 @@ export interface ElectionOptions {
   readonly backend: Backend
   readonly ttl: number
   readonly random: () => number
+  readonly faults: Readonly<Record<Fault, Inflict>>
 }
 
 /** Somebody who leads. */
@@ -25,6 +25,15 @@ export interface Leadership {
   readonly token: bigint
   readonly seat: Seat
 }
+
+/** How long a leader may take to come, in milliseconds: long beyond what is promised, since to be late is not to fail. */
+export const PATIENCE = 30_000
+
+/**
+ * Does something to the leader, or to the store's own, waits until that has its effect, and heals it. False when it was not
+ * what it is called, because the leader had lost its term just before.
+ */
+export type Inflict = (election: Election, leader: Leadership) => Promise<boolean>
 
 const CANDIDATES = 5
 
@@ -84,7 +93,7 @@ export class Election implements AsyncDisposable {
       await sleep(this.random() * 200)
       const at = clock()
       try {
-        if (!(await faults[fault](this, leader))) continue
+        if (!(await this.#options.faults[fault](this, leader))) continue
         const over = await this.isLedSince(at)
         this.incidents.push({ fault, at, over })
       } catch (error) {

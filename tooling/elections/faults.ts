@@ -1,16 +1,8 @@
 import { waitFor } from '../servers/index.ts'
 import { clock } from './candidate-log.ts'
-import type { Election, Leadership } from './election.ts'
+import { PATIENCE } from './election.ts'
+import type { Inflict } from './election.ts'
 import type { Fault } from './history.ts'
-
-/** How long a leader may take to come, in milliseconds: long beyond what is promised, since to be late is not to fail. */
-export const PATIENCE = 30_000
-
-/**
- * Does something to the leader, or to the store's own, waits until that has its effect, and heals it. False when it was not
- * what it is called, because the leader had lost its term just before.
- */
-export type Inflict = (election: Election, leader: Leadership) => Promise<boolean>
 
 export const faults: Readonly<Record<Fault, Inflict>> = {
   async resigns(election, leader) {

@@ -1,5 +1,6 @@
 import type { Backend } from '../servers/index.ts'
 import { Election } from './election.ts'
+import { faults } from './faults.ts'
 import { FAULTS } from './history.ts'
 import type { ElectionHistory, Fault } from './history.ts'
 
@@ -17,7 +18,7 @@ export interface ElectionPlan {
 export async function runElection(plan: ElectionPlan): Promise<ElectionHistory> {
   const { backend, ttl, progress = () => {} } = plan
   const random = randomFrom(plan.seed)
-  await using election = await Election.start({ backend, ttl, random })
+  await using election = await Election.start({ backend, ttl, random, faults })
   const wanted = FAULTS.flatMap((fault) =>
     Array.from<Fault>({ length: plan.faults[fault] }).fill(fault),
   )

@@ -1,7 +1,8 @@
 // One candidate in a process of its own. It is told what to do, and says what it does, over the channel to its parent; what must
 // not be lost when it is killed it writes to a file.
 import { subscribe } from 'node:diagnostics_channel'
-import { isLibkvError, orAbort } from '@libkv/core'
+import { isLibkvError } from '@libkv/core'
+import { abortable } from '@libkv/core/driver'
 import type { SessionMessage } from '@libkv/core'
 import { Candidate } from '@libkv/leadership'
 import type { Term } from '@libkv/leadership'
@@ -77,9 +78,9 @@ async function lead(term: Term): Promise<void> {
   while (!term.signal.aborted) {
     const at = clock()
     const both = Promise.all([write('fenced', term), write('unfenced', term)])
-    const [fenced] = await orAbort(both, term.signal)
+    const [fenced] = await abortable(both, term.signal)
     if (fenced === 'accepted') tell({ type: 'wrote', token: term.token, at })
-    await orAbort(new Promise((resolve) => setTimeout(resolve, WRITE_INTERVAL)), term.signal)
+    await abortable(new Promise((resolve) => setTimeout(resolve, WRITE_INTERVAL)), term.signal)
   }
 }
 

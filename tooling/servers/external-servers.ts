@@ -1,7 +1,7 @@
 import { FaultProxy } from './fault-proxy.ts'
 import type { Backend, Recipe } from './recipe.ts'
 import type { ServerNode } from './server-node.ts'
-import type { ServerOptions, Servers } from './servers.ts'
+import type { ServerOptions, Servers } from './test-servers.ts'
 
 function refuse(what: string): () => Promise<never> {
   return () => Promise.reject(new Error(`${what}: not with servers that the tests did not start`))

@@ -16,6 +16,6 @@ export type {
 export { RequestCounter } from './request-counter.ts'
 export type { ServerNode } from './server-node.ts'
 export { startServers } from './servers.ts'
-export type { ServerOptions, Servers } from './servers.ts'
+export type { ServerOptions, Servers } from './test-servers.ts'
 export { waitFor } from './wait-for.ts'
 export type { WaitOptions } from './wait-for.ts'

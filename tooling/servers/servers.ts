@@ -13,39 +13,8 @@ import type { Access, Backend, CredentialsOf, Recipe, Security } from './recipe.
 import type { ManagedNode, ServerNode } from './server-node.ts'
 import type { ServerSet, WantedServers } from './server-set.ts'
 import { waitFor } from './wait-for.ts'
+import type { ServerOptions, Servers } from './test-servers.ts'
 import { zookeeper } from './zookeeper-server.ts'
-
-export interface ServerOptions {
-  /** @default 1 */
-  readonly nodes?: 1 | 3
-  /** @default 'plain' */
-  readonly security?: Security
-  /** @default what {@link provision} decided for this machine */
-  readonly runtime?: 'container' | 'process'
-  /**
-   * More arguments for the server; for ZooKeeper more lines for its zoo.cfg. `{conf}` stands for the folder of its configuration,
-   * where etcd finds `jwt.key` and `jwt.pub`.
-   */
-  readonly args?: readonly string[]
-}
-
-/** Servers of one backend, one or a cluster. Dispose of them (`await using`), which ends them and removes their data. */
-export interface Servers<B extends Backend = Backend> extends AsyncDisposable {
-  readonly backend: B
-  readonly runtime: 'container' | 'process' | 'external'
-  readonly version: string
-  /** `http://127.0.0.1:23790` or `https://…` for etcd and Consul, `host:port` for ZooKeeper. */
-  readonly endpoints: readonly string[]
-  readonly nodes: readonly ServerNode[]
-  /** With security `tls`. */
-  readonly tls?: ClientTls
-  /** With security `auth`. */
-  readonly credentials?: CredentialsOf[B]
-  /** The server that leads; waits until there is one. */
-  leader(): Promise<ServerNode>
-  /** A {@link FaultProxy} in front of each server, in the order of `endpoints`; they end with the servers. */
-  proxy(): Promise<FaultProxy[]>
-}
 
 const recipes: { readonly [B in Backend]: Recipe<B> } = { etcd, consul, zookeeper }
 

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { deserialize, serialize } from 'node:v8'
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { openStore } from '@libkv/core'
+import { openStore } from '@libkv/core/driver'
 import type { Store } from '@libkv/core'
 import { memory, memoryDriver, memoryFaults } from '@libkv/memory'
 import { waitFor } from '../servers/index.ts'

@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { orAbort } from '@libkv/core'
-import type { Driver } from '@libkv/core'
+import { abortable } from '@libkv/core/driver'
+import type { Driver } from '@libkv/core/driver'
 import type { CandidateSettings, WroteLate } from './candidate.ts'
 import { serveDriver } from './serve-driver.ts'
 
@@ -61,7 +61,7 @@ export class CandidateProcess implements AsyncDisposable {
     })
     this.#child.send('write late')
     this.#child.kill('SIGCONT')
-    return orAbort(outcome, signal)
+    return abortable(outcome, signal)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

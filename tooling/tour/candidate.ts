@@ -1,6 +1,7 @@
 // One candidate in a process of its own: what an instance of a service does, and one mistake.
 import { once } from 'node:events'
-import { isLibkvError, newStore, openStore } from '@libkv/core'
+import { isLibkvError, newStore } from '@libkv/core'
+import { openStore } from '@libkv/core/driver'
 import type { ErrorCode, Store } from '@libkv/core'
 import { Candidate } from '@libkv/leadership'
 import type { Term } from '@libkv/leadership'

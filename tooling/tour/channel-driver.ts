@@ -1,7 +1,7 @@
-import { LibkvError, systemRuntime } from '@libkv/core'
+import { LibkvError } from '@libkv/core'
+import { systemRuntime } from '@libkv/core/driver'
 import type {
   Call,
-  Capabilities,
   Check,
   CommitOutcome,
   Driver,
@@ -14,7 +14,8 @@ import type {
   Scope,
   Tree,
   Write,
-} from '@libkv/core'
+} from '@libkv/core/driver'
+import type { Capabilities } from '@libkv/core'
 import { post, unpacked } from './channel.ts'
 import type { Channel, Operations, Reply, SentWrite } from './channel.ts'
 

@@ -5,14 +5,13 @@ import type {
   CommitOutcome,
   DriverSession,
   Entry,
-  ErrorCode,
-  ErrorDetails,
   ReadRequest,
   Scan,
   Scope,
   Tree,
   Write,
-} from '@libkv/core'
+} from '@libkv/core/driver'
+import type { ErrorCode, ErrorDetails } from '@libkv/core'
 
 /** Either end of what `fork(…, { serialization: 'advanced' })` lays between two processes. */
 export interface Channel {

@@ -1,5 +1,6 @@
-import { orAbort } from '@libkv/core'
-import type { Driver, Store } from '@libkv/core'
+import { abortable } from '@libkv/core/driver'
+import type { Driver } from '@libkv/core/driver'
+import type { Store } from '@libkv/core'
 import { Follower } from '@libkv/leadership'
 import type { Leader } from '@libkv/leadership'
 import { CandidateProcess } from './candidate-process.ts'
@@ -87,7 +88,7 @@ export class Contest implements AsyncDisposable {
   async end(last: Leader): Promise<Leader | null> {
     const process = this.#process(last)
     process.signal('SIGTERM')
-    await orAbort(process.gone, this.#signal)
+    await abortable(process.gone, this.#signal)
     return this.#follower.leader({ signal: this.#signal })
   }
 

@@ -1,4 +1,5 @@
-import type { Driver, Store } from '@libkv/core'
+import type { Driver } from '@libkv/core/driver'
+import type { Store } from '@libkv/core'
 import type { Leader } from '@libkv/leadership'
 import { Contest } from './contest.ts'
 import { heading, milliseconds, say, show } from './narrator.ts'

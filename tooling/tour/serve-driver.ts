@@ -1,4 +1,5 @@
-import { DetachedCall, LibkvError, systemRuntime } from '@libkv/core'
+import { BackgroundCall, systemRuntime } from '@libkv/core/driver'
+import { LibkvError } from '@libkv/core'
 import type {
   Call,
   Change,
@@ -9,7 +10,7 @@ import type {
   Observation,
   Scope,
   Write,
-} from '@libkv/core'
+} from '@libkv/core/driver'
 import { packed, post } from './channel.ts'
 import type { Channel, Operations, Request, SentWrite } from './channel.ts'
 
@@ -26,12 +27,12 @@ type Served = {
  */
 export function serveDriver(driver: Driver, channel: Channel): void {
   const operations = operationsOf(driver)
-  const calls = new Map<number, DetachedCall>()
+  const calls = new Map<number, BackgroundCall>()
   const feeds = new Map<number, Observation>()
 
   const carryOut = async (request: Request & { type: 'call' }): Promise<void> => {
     const { id, operation, args, timeout, connectTimeout } = request
-    const call = new DetachedCall(systemRuntime, timeout, connectTimeout)
+    const call = new BackgroundCall(systemRuntime, timeout, connectTimeout)
     calls.set(id, call)
     const serve = operations[operation] as (call: Call, ...args: unknown[]) => Promise<unknown>
     try {

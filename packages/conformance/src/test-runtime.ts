@@ -1,4 +1,4 @@
-import { systemRuntime } from '@libkv/core'
+import { systemRuntime } from '@libkv/core/driver'
 import type { Runtime, Timer } from '@libkv/core'
 
 /** The system's runtime with clocks that can jump and timers that can stop, which is what a frozen process looks like. */

@@ -1,4 +1,4 @@
-import type { Call } from '@libkv/core'
+import type { Call } from '@libkv/core/driver'
 import type { ConsulClient } from './consul-client.ts'
 import { isPrintable, pathOf } from './consul-codec.ts'
 

@@ -1,4 +1,5 @@
-import type { Call, Runtime, Timer } from '@libkv/core'
+import type { Call } from '@libkv/core/driver'
+import type { Runtime, Timer } from '@libkv/core'
 
 /** The call of a blocking query: while nobody watches it holds neither a timer nor, by that, the process. */
 export class BlockingCall implements Call {

@@ -1,5 +1,6 @@
 import { isAscii } from 'node:buffer'
-import type { Entry, Runtime } from '@libkv/core'
+import type { Entry } from '@libkv/core/driver'
+import type { Runtime } from '@libkv/core'
 
 /** An entry as Consul's API has it: https://developer.hashicorp.com/consul/api-docs/kv */
 export interface KvJson {

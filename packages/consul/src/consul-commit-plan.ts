@@ -1,4 +1,5 @@
-import type { Check, CommitOutcome, Runtime, Write, WriteResult } from '@libkv/core'
+import type { Check, CommitOutcome, Write, WriteResult } from '@libkv/core/driver'
+import type { Runtime } from '@libkv/core'
 import { base64, nonce } from './consul-codec.ts'
 import type { KvJson, KvOperation, TxnProblem } from './consul-codec.ts'
 import { errorOfAnswer } from './consul-errors.ts'

@@ -1,5 +1,5 @@
 import { LibkvError } from '@libkv/core'
-import type { Call, Check, CommitOutcome, DriverSession, Write } from '@libkv/core'
+import type { Call, Check, CommitOutcome, DriverSession, Write } from '@libkv/core/driver'
 import type { ConsulClient } from './consul-client.ts'
 import { encodeTxn, isPrintable } from './consul-codec.ts'
 import { CommitPlan } from './consul-commit-plan.ts'

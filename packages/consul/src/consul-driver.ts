@@ -1,7 +1,6 @@
-import { within } from '@libkv/core'
+import { within } from '@libkv/core/driver'
 import type {
   Call,
-  Capabilities,
   Check,
   CommitOutcome,
   Driver,
@@ -14,7 +13,8 @@ import type {
   Scope,
   Tree,
   Write,
-} from '@libkv/core'
+} from '@libkv/core/driver'
+import type { Capabilities } from '@libkv/core'
 import { ConsulAccess } from './consul-access.ts'
 import { ConsulClient } from './consul-client.ts'
 import { entryOf, isPrintable, nameOnly, parseEntries, pathOf } from './consul-codec.ts'

@@ -1,14 +1,14 @@
 import {
   EXPECTS_TLS,
-  LibkvError,
   atServer,
   connectionCause,
   connectionReason,
   describeAnswer,
-  isLibkvError,
   serverText,
-} from '@libkv/core'
-import type { ConnectionContext, ErrorCode } from '@libkv/core'
+} from '@libkv/core/driver'
+import { LibkvError, isLibkvError } from '@libkv/core'
+import type { ConnectionContext } from '@libkv/core/driver'
+import type { ErrorCode } from '@libkv/core'
 import { BodyTooLarge } from './consul-connections.ts'
 
 interface Meaning {

@@ -1,4 +1,4 @@
-import type { Entry, Observer } from '@libkv/core'
+import type { Entry, Observer } from '@libkv/core/driver'
 import { FeedState } from './consul-feed-state.ts'
 
 /** Who watches a scope, and the state that they know of. */

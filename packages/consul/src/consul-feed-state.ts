@@ -1,4 +1,4 @@
-import type { Change, Entry } from '@libkv/core'
+import type { Change, Entry } from '@libkv/core/driver'
 
 /** What has become of a scope since the answer before. */
 export interface Difference {

@@ -1,5 +1,7 @@
-import { DetachedCall, backoff, isLibkvError } from '@libkv/core'
-import type { Call, Entry, Observation, Observer, Runtime, Scope, Timer } from '@libkv/core'
+import { BackgroundCall, backoff } from '@libkv/core/driver'
+import { isLibkvError } from '@libkv/core'
+import type { Call, Entry, Observation, Observer, Scope } from '@libkv/core/driver'
+import type { Runtime, Timer } from '@libkv/core'
 import type { ConsulAccess } from './consul-access.ts'
 import { BlockingCall } from './consul-blocking-call.ts'
 import type { ConsulClient } from './consul-client.ts'
@@ -65,7 +67,7 @@ export class ConsulFeed {
   #timer: Timer | undefined
   #wake: (() => void) | undefined
   #query: BlockingCall | undefined
-  #reading: DetachedCall | undefined
+  #reading: BackgroundCall | undefined
   ended = false
 
   constructor(scope: Scope, around: Surroundings) {
@@ -225,7 +227,7 @@ export class ConsulFeed {
 
   async #read(): Promise<Answer> {
     const { requestTimeout, connectionTimeout } = this.#around.options
-    const call = new DetachedCall(this.#runtime, requestTimeout, connectionTimeout)
+    const call = new BackgroundCall(this.#runtime, requestTimeout, connectionTimeout)
     this.#reading = call
     try {
       const answer = await this.#get('', false, call)

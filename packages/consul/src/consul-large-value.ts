@@ -1,5 +1,6 @@
 import { LibkvError } from '@libkv/core'
-import type { Call, Check, CommitOutcome, Runtime } from '@libkv/core'
+import type { Call, Check, CommitOutcome } from '@libkv/core/driver'
+import type { Runtime } from '@libkv/core'
 import type { ConsulClient } from './consul-client.ts'
 import { nonce, pathOf } from './consul-codec.ts'
 import type { KvJson } from './consul-codec.ts'

@@ -1,5 +1,6 @@
 import { LibkvError, isLibkvError } from '@libkv/core'
-import type { Call, CommitOutcome, DriverSession, Runtime, Write } from '@libkv/core'
+import type { Call, CommitOutcome, DriverSession, Write } from '@libkv/core/driver'
+import type { Runtime } from '@libkv/core'
 import { SESSION_TTL_MULTIPLIER } from './consul-session.ts'
 import type { ConsulSession, ConsulSessions } from './consul-session.ts'
 
@@ -30,7 +31,11 @@ export class KeyLifetimes {
    *
    * @param commit - gets the session of each write, if it has one.
    */
-  async commit(writes: readonly Write[], call: Call, commit: SessionCommit): Promise<CommitOutcome> {
+  async commit(
+    writes: readonly Write[],
+    call: Call,
+    commit: SessionCommit,
+  ): Promise<CommitOutcome> {
     for (;;) {
       const sentAt = this.#runtime.now()
       try {

@@ -1,5 +1,6 @@
-import { number, text } from '@libkv/core'
-import type { OptionRule, OptionRules, ServerOptions, StoreOptions } from '@libkv/core'
+import { number, text } from '@libkv/core/driver'
+import type { OptionRule, OptionRules, ServerOptions } from '@libkv/core/driver'
+import type { StoreOptions } from '@libkv/core'
 
 /** The options of the Consul backend. */
 export interface ConsulOptions extends StoreOptions {

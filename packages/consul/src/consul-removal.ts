@@ -1,4 +1,5 @@
-import type { Call, Runtime, Tree } from '@libkv/core'
+import type { Call, Tree } from '@libkv/core/driver'
+import type { Runtime } from '@libkv/core'
 import type { ConsulAccess } from './consul-access.ts'
 import type { ConsulClient } from './consul-client.ts'
 import { encodeTxn, isPrintable, nonce, pathOf } from './consul-codec.ts'

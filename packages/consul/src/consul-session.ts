@@ -1,5 +1,6 @@
-import { DetachedCall, LibkvError, isLibkvError } from '@libkv/core'
-import type { Call, DriverSession } from '@libkv/core'
+import { BackgroundCall } from '@libkv/core/driver'
+import { LibkvError, isLibkvError } from '@libkv/core'
+import type { Call, DriverSession } from '@libkv/core/driver'
 import type { ConsulClient } from './consul-client.ts'
 import type { ResolvedConsulOptions } from './consul-options.ts'
 
@@ -128,7 +129,7 @@ export class ConsulSessions {
 
   async #detached<T>(work: (call: Call) => Promise<T>): Promise<T> {
     const { runtime, requestTimeout, connectionTimeout } = this.#options
-    const call = new DetachedCall(runtime, requestTimeout, connectionTimeout)
+    const call = new BackgroundCall(runtime, requestTimeout, connectionTimeout)
     try {
       return await work(call)
     } finally {

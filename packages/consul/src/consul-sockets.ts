@@ -2,7 +2,7 @@ import { connect as connectPlain, isIP } from 'node:net'
 import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { TLSSocket } from 'node:tls'
-import type { TlsSource } from '@libkv/core'
+import type { TlsSource } from '@libkv/core/driver'
 
 /** How long a connection is silent before the system asks the peer whether it is there, in milliseconds. */
 const KEEP_ALIVE = 15_000

@@ -1,5 +1,5 @@
 import { LibkvError } from '@libkv/core'
-import type { Call, Entry } from '@libkv/core'
+import type { Call, Entry } from '@libkv/core/driver'
 import type { ConsulClient } from './consul-client.ts'
 import { encodeTxn, entryOf } from './consul-codec.ts'
 import type { KvJson, KvOperation, TxnProblem } from './consul-codec.ts'

@@ -1,5 +1,5 @@
-import type { Observation, Observer, Scope } from '@libkv/core'
-import { DetachedCall } from '@libkv/core'
+import type { Observation, Observer, Scope } from '@libkv/core/driver'
+import { BackgroundCall } from '@libkv/core/driver'
 import type { ConsulAccess } from './consul-access.ts'
 import type { ConsulClient } from './consul-client.ts'
 import { MAX_BLOCKING_CONNECTIONS } from './consul-endpoint.ts'
@@ -109,7 +109,7 @@ export class ConsulFeeds {
 
   #share(directory: WatchedDirectory): Observation {
     const { runtime, requestTimeout, connectionTimeout } = this.#options
-    const call = new DetachedCall(runtime, requestTimeout, connectionTimeout)
+    const call = new BackgroundCall(runtime, requestTimeout, connectionTimeout)
     // Where nothing is hidden, what does not show is gone, and need not be asked for.
     void this.#access
       .mayHide(call)

@@ -1,5 +1,14 @@
-import type { Change, Entry, Observation, Observer } from '@libkv/core'
-import type { ConsulFeed } from './consul-feed.ts'
+import type { Change, Entry, Observation, Observer } from '@libkv/core/driver'
+
+/** The feed of one key, to which a directory reports what its shared query finds. */
+export interface DirectoryListener {
+  /** What the key holds, or null. */
+  told(entry: Entry | null, revision: bigint): void
+  /** Something was lost: read the key again. */
+  recheck(): void
+  /** The directory's query is given up. */
+  left(): void
+}
 
 /** How many watched keys of one directory have blocking queries of their own. From one more on the others share one. */
 export const OWN_QUERIES = 4
@@ -23,8 +32,8 @@ export class WatchedDirectory implements Observer {
   /** How many of them have a blocking query of their own. */
   queries = 0
   readonly #observe: (directory: WatchedDirectory) => Observation
-  readonly #listeners = new Map<string, ConsulFeed>()
-  readonly #keys = new Map<ConsulFeed, string>()
+  readonly #listeners = new Map<string, DirectoryListener>()
+  readonly #keys = new Map<DirectoryListener, string>()
   #observation: Observation | undefined
   #isInformed = false
   /** How many keys have to be watched for a try: after one that failed twice as many as there were then. */
@@ -51,7 +60,7 @@ export class WatchedDirectory implements Observer {
   }
 
   /** Whether the feed will be told about its key from now on. */
-  join(key: string, feed: ConsulFeed): boolean {
+  join(key: string, feed: DirectoryListener): boolean {
     if (!this.isShared) return false
     this.#listeners.set(key, feed)
     this.#keys.set(feed, key)
@@ -59,7 +68,7 @@ export class WatchedDirectory implements Observer {
     return true
   }
 
-  leave(feed: ConsulFeed): void {
+  leave(feed: DirectoryListener): void {
     const key = this.#keys.get(feed)
     if (key === undefined) return
     this.#keys.delete(feed)

@@ -1,4 +1,5 @@
-import { LibkvError, defineServerBackend } from '@libkv/core'
+import { LibkvError } from '@libkv/core'
+import { defineServerBackend } from '@libkv/core/driver'
 import type { BackendFactory } from '@libkv/core'
 import { ConsulDriver } from './consul-driver.ts'
 import { consulRules, resolveConsulOptions } from './consul-options.ts'

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { LibkvError } from '@libkv/core'
-import type { Call, CommitOutcome, Write } from '@libkv/core'
+import type { Call, CommitOutcome, Write } from '@libkv/core/driver'
 import { ManualClock } from '@libkv/memory'
 import { KeyLifetimes } from '../src/consul-lifetimes.ts'
 import type { ConsulSession, ConsulSessions } from '../src/consul-session.ts'

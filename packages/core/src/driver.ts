@@ -1,164 +1,67 @@
-import type { Capabilities } from './store.ts'
-
-/**
- * The seam between core and a backend. A backend implements {@link Driver} and nothing else; keys are checked, the
- * namespace applied, deadlines, signals and retries kept, diagnostics published and locks built by core.
- *
- * A driver reports failures as `LibkvError`: `retryable` says that the same request may succeed later, `ambiguous` that
- * a write may have happened. Core repeats reads that are retryable, and writes that are retryable and not ambiguous.
- */
-export interface Driver {
-  /** The backend's name. */
-  readonly backend: string
-  /** What messages call the server. Never with credentials. */
-  readonly endpoint: string
-  readonly capabilities: Capabilities
-  /** Passwords, tokens and the like, which core removes from every message: servers and proxies may repeat them. */
-  readonly secrets?: readonly string[] | undefined
-  /** Reads one key. Without `values` the entry's value may be empty. */
-  read(key: string, request: ReadRequest, call: Call): Promise<Entry | null>
-  /** Reads all keys that start with `prefix`, in UTF-8 byte order; `prefix` is empty or ends in a slash. */
-  scan(prefix: string, request: ReadRequest, call: Call): Promise<Scan>
-  /** The one write path: all writes happen, at one revision, if all checks hold; else none. */
-  commit(checks: readonly Check[], writes: readonly Write[], call: Call): Promise<CommitOutcome>
-  /** Deletes a tree, atomically as far as the backend can, and says how many keys went. */
-  removeTree(tree: Tree, call: Call): Promise<number>
-  /** The one change feed: see {@link Observer}. It reports nothing before it returns. */
-  observe(scope: Scope, observer: Observer): Observation
-  /** Opens a session whose keys are gone `ttl` milliseconds after its last renewal, plus the backend's slack. */
-  openSession(ttl: number, call: Call): Promise<DriverSession>
-  /** Resolves when a server answers. */
-  ping(call: Call): Promise<void>
-  /** Closes all that is open: feeds, sockets, timers. Core has closed the sessions before. */
-  close(): Promise<void>
-}
-
-/** A key as a driver sees it: with the namespace, without escapes. */
-export interface Entry {
-  readonly key: string
-  readonly value: Uint8Array
-  readonly revision: bigint
-  readonly createRevision: bigint
-}
-
-export interface ReadRequest {
-  readonly consistency: 'linearizable' | 'stale'
-  readonly values: boolean
-  /** Of the entries of a scan only the keys are of interest, of a directory that has none below it. */
-  readonly keysOnly?: boolean | undefined
-}
-
-export interface Scan {
-  readonly entries: readonly Entry[]
-  /** The position up to which the entries are complete. */
-  readonly revision: bigint
-}
-
-/** The key is at exactly this revision (and creation), or absent where `expected` is `null`. */
-export interface Check {
-  readonly key: string
-  readonly expected: { readonly revision: bigint; readonly createRevision: bigint } | null
-}
-
-export type Write =
-  | {
-      readonly type: 'put'
-      readonly key: string
-      readonly value: Uint8Array
-      /** In milliseconds. */
-      readonly ttl?: number | undefined
-      readonly session?: DriverSession | undefined
-      /** Instead: the key stays bound to the session that it is bound to. A check in the same commit says that it exists. */
-      readonly keepSession?: boolean | undefined
-    }
-  | { readonly type: 'delete'; readonly key: string }
-
-export type CommitOutcome =
-  | {
-      readonly committed: true
-      readonly revision: bigint
-      /** One for each write. */
-      readonly results: readonly WriteResult[]
-    }
-  | {
-      readonly committed: false
-      /** The index of the first check that did not hold. */
-      readonly failed: number
-      /** What that key holds instead; undefined where the answer does not tell. */
-      readonly current?: Entry | null | undefined
-    }
-
-export interface WriteResult {
-  /** For a delete: whether there was something to delete. */
-  readonly existed: boolean
-  /** For a put: when the key was created. */
-  readonly createRevision: bigint
-}
-
-/** All keys that start with `prefix` but not with `except`, and `key`. */
-export interface Tree {
-  readonly prefix: string
-  readonly key?: string | undefined
-  readonly except?: string | undefined
-}
-
-/** One key, or all keys that start with a prefix. */
-export type Scope =
-  | {
-      readonly key: string
-      /** What the observer knows of the key already: a driver may begin with it instead of a read. */
-      readonly known?: Entry | undefined
-    }
-  | { readonly prefix: string }
-
-/**
- * Gets a snapshot first and then the changes since, in order, each once. After a gap that the driver cannot fill from
- * the server's history it gets a new snapshot. Revisions never go back, unless the server's history itself did.
- */
-export interface Observer {
-  /** The complete state of the scope: what is not in it does not exist. */
-  snapshot(entries: readonly Entry[], revision: bigint): void
-  changes(changes: readonly Change[], revision: bigint): void
-  /**
-   * A driver that learns that something may have changed before it knows what says so here, and asks only if the observation
-   * is still open then.
-   */
-  stirred?(): void
-  /** The feed is over: it met what cannot heal. Connection trouble is none of that. */
-  fail(error: Error): void
-}
-
-export type Change =
-  | { readonly type: 'put'; readonly entry: Entry }
-  | { readonly type: 'delete'; readonly key: string; readonly revision: bigint }
-
-export interface Observation {
-  /** Ends the feed; the observer hears nothing more. */
-  close(): void
-}
-
-export interface DriverSession {
-  readonly id: string
-  /** The shortest time, in milliseconds from the sending of a renewal, after which the server may end the session. */
-  readonly ttl: number
-  /** When the request that opened it was sent, on the runtime's clock, if the driver had to do something else before. */
-  readonly sentAt?: number | undefined
-  /** Resolves when the server acknowledged; `SESSION_EXPIRED` when the session is gone. */
-  renew(call: Call): Promise<void>
-  /** Ends the session on the server. A session that is gone is no error. */
-  close(call: Call): Promise<void>
-}
-
-/** One call on its way through a driver. Core settles it on deadline, abort and close, whatever the driver does. */
-export interface Call {
-  /** When the call ends by itself, on the runtime's monotonic clock. */
-  readonly deadline: number
-  /** When the attempt to reach a server ends: then the driver throws `NOT_REACHABLE`. */
-  readonly connectDeadline: number
-  /** Whether the call has been settled already; what the driver finds out from now on interests nobody. */
-  readonly settled: boolean
-  /** To be called when a write is handed to the wire: from then on a lost answer is ambiguous. */
-  markSent(): void
-  /** Calls back when core settles the call before the driver did, so that the driver can drop the request. */
-  onCancel(callback: () => void): void
-}
+// For authors of backends: the seam, and the driver kit.
+export {
+  LinkedAbortController,
+  abortable,
+  onAbort,
+  sharedController,
+  sleep,
+} from './calls/abort.ts'
+export { backoff } from './calls/backoff.ts'
+export { BackgroundCall } from './calls/background-call.ts'
+export { asyncDispose } from './calls/dispose.ts'
+export { within } from './calls/within.ts'
+export { systemRuntime } from './contract/runtime.ts'
+export { parseAddresses } from './driver-kit/addresses.ts'
+export type { AddressForm, Addresses } from './driver-kit/addresses.ts'
+export {
+  EXPECTS_TLS,
+  atServer,
+  connectionCause,
+  connectionReason,
+  unreachable,
+} from './driver-kit/connection-reason.ts'
+export type { ConnectionContext } from './driver-kit/connection-reason.ts'
+export type {
+  Call,
+  Change,
+  Check,
+  CommitOutcome,
+  Driver,
+  DriverSession,
+  Entry,
+  Observation,
+  Observer,
+  ReadRequest,
+  Scan,
+  Scope,
+  Tree,
+  Write,
+  WriteResult,
+} from './driver-kit/driver.ts'
+export { describeAnswer, serverText } from './driver-kit/server-text.ts'
+export { tlsReason } from './driver-kit/tls-reason.ts'
+export { TlsSource } from './driver-kit/tls.ts'
+export type { TlsMaterial } from './driver-kit/tls.ts'
+export { defineBackend, defineServerBackend } from './opening/backend.ts'
+export type {
+  BackendDefinition,
+  ServerBackendDefinition,
+  ServerOptions,
+} from './opening/backend.ts'
+export {
+  abortSignal,
+  anything,
+  boolean,
+  callback,
+  checkOptions,
+  kindOf,
+  milliseconds,
+  number,
+  oneOf,
+  text,
+  wrongType,
+} from './options/option-rules.ts'
+export type { OptionRule, OptionRules } from './options/option-rules.ts'
+export { resolveOptions } from './options/options.ts'
+export type { ResolvedOptions } from './options/options.ts'
+export { openStore } from './store/kv-store.ts'

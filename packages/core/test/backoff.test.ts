@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { backoff, systemRuntime } from '../src/index.ts'
+import { backoff, systemRuntime } from '../src/driver.ts'
 import type { Runtime } from '../src/index.ts'
 
 const withChance = (chance: number): Runtime => ({ ...systemRuntime, random: () => chance })

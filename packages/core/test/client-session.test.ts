@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { LibkvError, openStore } from '../src/index.ts'
+import { LibkvError } from '../src/index.ts'
+import { openStore } from '../src/driver.ts'
 import type { Session, Store } from '../src/index.ts'
 import { ManualRuntime, turn } from './manual-runtime.ts'
 import { refusal } from './outcome.ts'

@@ -1,13 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
 import { inspect } from 'node:util'
-import {
-  atServer,
-  connectionCause,
-  connectionReason,
-  LibkvError,
-  unreachable,
-} from '../src/index.ts'
-import type { ConnectionContext } from '../src/index.ts'
+import { atServer, connectionCause, connectionReason, unreachable } from '../src/driver.ts'
+import { LibkvError } from '../src/index.ts'
+import type { ConnectionContext } from '../src/driver.ts'
 
 const error = (code: string, message = '', more: object = {}): Error =>
   Object.assign(new Error(message), { code, ...more })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { compareKeys, isLibkvError, MAX_KEY_BYTES } from '../src/index.ts'
-import { canonicalDirectory, canonicalKey, isCanonicalKey } from '../src/keys.ts'
+import { canonicalDirectory, canonicalKey, isCanonicalKey } from '../src/contract/keys.ts'
 
 /** Full Unicode, with what is close to the borders more often than chance would have it. */
 const character = fc.oneof(

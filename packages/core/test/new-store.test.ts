@@ -1,6 +1,7 @@
 import { memory } from '@libkv/memory'
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { newStore, openStore, registerBackend } from '../src/index.ts'
+import { newStore, registerBackend } from '../src/index.ts'
+import { openStore } from '../src/driver.ts'
 import type { BackendFactory, Store, StoreOptions } from '../src/index.ts'
 import { refusal } from './outcome.ts'
 import { ScriptedDriver } from './scripted-driver.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
-import { systemRuntime } from '../src/index.ts'
+import { systemRuntime } from '../src/driver.ts'
 
 /** Node's own timers wait 2^31 - 1 ms at most, which is 24.8 days. */
 const DAY = 86_400_000

@@ -1,22 +1,20 @@
 import { LibkvError } from '../src/index.ts'
 import type {
   Call,
-  Capabilities,
   Change,
   Check,
   CommitOutcome,
   Driver,
   DriverSession,
   Entry,
-  ErrorCode,
-  ErrorDetails,
   Observation,
   Observer,
   Scan,
   Scope,
   Tree,
   Write,
-} from '../src/index.ts'
+} from '../src/driver.ts'
+import type { Capabilities, ErrorCode, ErrorDetails } from '../src/index.ts'
 
 export type Method =
   'read' | 'scan' | 'commit' | 'removeTree' | 'openSession' | 'renew' | 'closeSession' | 'ping'

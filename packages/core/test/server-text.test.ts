@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { describeAnswer, serverText } from '../src/index.ts'
+import { describeAnswer, serverText } from '../src/driver.ts'
 
 const long = Array.from({ length: 100 }, (_, i) => `word${i}`).join(' ')
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { defineServerBackend, isLibkvError, number, text } from '../src/index.ts'
+import { defineServerBackend, number, text } from '../src/driver.ts'
+import { isLibkvError } from '../src/index.ts'
 import type { StoreLocation, StoreOptions } from '../src/index.ts'
 import { ScriptedDriver } from './scripted-driver.ts'
 

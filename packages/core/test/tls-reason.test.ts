@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { tlsReason } from '../src/index.ts'
+import { tlsReason } from '../src/driver.ts'
 
 /** An error as Node.js makes it. */
 const error = (code: string, message: string, cert?: object): Error =>

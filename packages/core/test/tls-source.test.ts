@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { connect, createServer } from 'node:tls'
 import type { TLSSocket } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import { isLibkvError, TlsSource } from '../src/index.ts'
+import { isLibkvError } from '../src/index.ts'
+import { TlsSource } from '../src/driver.ts'
 import type { TlsOptions } from '../src/index.ts'
 
 const certificates = join(__dirname, '../../../tooling/servers/certs')

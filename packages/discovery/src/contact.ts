@@ -1,4 +1,5 @@
-import { backoff, isLibkvError, pause } from '@libkv/core'
+import { backoff, sleep } from '@libkv/core/recipe'
+import { isLibkvError } from '@libkv/core'
 import type { Runtime, Store, Timer } from '@libkv/core'
 
 /**
@@ -105,7 +106,7 @@ export class Contact {
       else this.#lose()
       failures = isAnswered ? 0 : failures + 1
       const wait = isAnswered ? this.#patience / 2 : backoff(this.#runtime, failures, 10, 250)
-      await pause(this.#runtime, wait, signal).catch(() => undefined)
+      await sleep(this.#runtime, wait, signal).catch(() => undefined)
     }
   }
 

@@ -1,12 +1,11 @@
+import { LibkvError, isLibkvError } from '@libkv/core'
 import {
-  LibkvError,
   abortSignal,
   anything,
   asyncDispose,
   callRules,
   checkOptions,
   checkTtl,
-  isLibkvError,
   milliseconds,
   number,
   oneOf,
@@ -14,8 +13,9 @@ import {
   systemRuntime,
   text,
   ttlRule,
-} from '@libkv/core'
-import type { CallOptions, KVPair, OptionRules, Runtime, Store, Ttl } from '@libkv/core'
+} from '@libkv/core/recipe'
+import type { CallOptions, KVPair, Runtime, Store, Ttl } from '@libkv/core'
+import type { OptionRules } from '@libkv/core/recipe'
 import { Contact } from './contact.ts'
 import { directoryOf } from './entry.ts'
 import { InstanceWatch } from './instance-watch.ts'

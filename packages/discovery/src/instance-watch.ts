@@ -1,4 +1,4 @@
-import { onAbort } from '@libkv/core'
+import { onAbort } from '@libkv/core/recipe'
 import type { Instance } from './instance.ts'
 import type { InstanceList, InvalidEntry, Known, View, ViewReader } from './view.ts'
 

@@ -1,5 +1,6 @@
-import { LibkvError, anything, checkOptions } from '@libkv/core'
-import type { OptionRules } from '@libkv/core'
+import { LibkvError } from '@libkv/core'
+import { anything, checkOptions } from '@libkv/core/recipe'
+import type { OptionRules } from '@libkv/core/recipe'
 
 /** Whatever else callers should know of an instance: anything that JSON can say. */
 export type Metadata = Readonly<Record<string, unknown>>

@@ -1,4 +1,4 @@
-import { onAbort } from '@libkv/core'
+import { onAbort } from '@libkv/core/recipe'
 import type { Runtime, Session, Store } from '@libkv/core'
 
 /** What a registrar keeps registered. */

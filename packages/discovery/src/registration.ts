@@ -1,16 +1,16 @@
+import { LibkvError, isLibkvError } from '@libkv/core'
 import {
-  LibkvError,
   anything,
   asyncDispose,
   backoff,
   callRules,
   checkOptions,
-  isLibkvError,
-  orAbort,
-  pause,
+  abortable,
+  sleep,
   throwIfAborted,
-} from '@libkv/core'
-import type { CallOptions, KVPair, OptionRules, Session } from '@libkv/core'
+} from '@libkv/core/recipe'
+import type { CallOptions, KVPair, Session } from '@libkv/core'
+import type { OptionRules } from '@libkv/core/recipe'
 import { keyOf, readEntry, textOfDeregistered, textOfInstance } from './entry.ts'
 import { checkedInstance } from './instance.ts'
 import type { Instance, InstanceUpdate } from './instance.ts'
@@ -250,7 +250,7 @@ export class KeptRegistration implements Registration, Registered {
       const { signal } = this.#attempt
       const wait = failures === 0 ? runtime.random() * SPREAD : backoff(runtime, failures, 25)
       try {
-        await pause(runtime, wait, signal)
+        await sleep(runtime, wait, signal)
         this.#isDoubtful = false
         this.#pair = undefined
         await this.#inTurn({ signal })
@@ -267,7 +267,7 @@ export class KeptRegistration implements Registration, Registered {
 }
 
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  return signal === undefined ? work : orAbort(work, signal)
+  return signal === undefined ? work : abortable(work, signal)
 }
 
 function isConflict(error: unknown): error is LibkvError {

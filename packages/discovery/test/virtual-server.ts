@@ -1,4 +1,4 @@
-import { openStore } from '@libkv/core'
+import { openStore } from '@libkv/core/driver'
 import type { Runtime, Store, Timer } from '@libkv/core'
 import { memoryFaults } from '@libkv/memory'
 import type { MemoryFaults } from '@libkv/memory'

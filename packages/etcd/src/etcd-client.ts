@@ -1,6 +1,8 @@
 import { Metadata } from '@grpc/grpc-js'
-import { DetachedCall, LibkvError, unreachable } from '@libkv/core'
-import type { Call, Runtime, Timer, TlsMaterial } from '@libkv/core'
+import { BackgroundCall, unreachable } from '@libkv/core/driver'
+import { LibkvError } from '@libkv/core'
+import type { Call, TlsMaterial } from '@libkv/core/driver'
+import type { Runtime, Timer } from '@libkv/core'
 import { EtcdAuthentication } from './etcd-authentication.ts'
 import { EtcdEndpoint } from './etcd-endpoint.ts'
 import type { Method, Stream } from './etcd-endpoint.ts'
@@ -124,7 +126,7 @@ export class EtcdClient {
   /** It belongs to no call, for all of them wait for it: so it has a time limit of its own. */
   async #authenticate(credentials: { name: string; password: string }): Promise<string> {
     const { requestTimeout, connectionTimeout } = this.#options
-    const call = new DetachedCall(this.#runtime, requestTimeout, connectionTimeout)
+    const call = new BackgroundCall(this.#runtime, requestTimeout, connectionTimeout)
     try {
       const reply = await this.#send(authenticate, credentials, noMetadata, call)
       return reply.token
@@ -219,7 +221,7 @@ export class EtcdClient {
   async #probe(endpoint: EtcdEndpoint): Promise<void> {
     if (this.#probing.has(endpoint) || endpoint.suspect) return
     this.#probing.add(endpoint)
-    const call = new DetachedCall(this.#runtime, PROBE_TIMEOUT)
+    const call = new BackgroundCall(this.#runtime, PROBE_TIMEOUT)
     try {
       const metadata = this.#authentication?.known ?? noMetadata
       await endpoint.request(range, { key: 'health' }, metadata, call, this.#runtime.now())

@@ -1,4 +1,4 @@
-import type { Change, Check, Entry, Write } from '@libkv/core'
+import type { Change, Check, Entry, Write } from '@libkv/core/driver'
 import protobuf from 'protobufjs/minimal.js'
 import type { Reader, Writer } from 'protobufjs/minimal.js'
 

@@ -1,7 +1,7 @@
-import { LibkvError, within } from '@libkv/core'
+import { LibkvError } from '@libkv/core'
+import { within } from '@libkv/core/driver'
 import type {
   Call,
-  Capabilities,
   Check,
   CommitOutcome,
   Driver,
@@ -14,7 +14,8 @@ import type {
   Scope,
   Tree,
   Write,
-} from '@libkv/core'
+} from '@libkv/core/driver'
+import type { Capabilities } from '@libkv/core'
 import { EtcdClient } from './etcd-client.ts'
 import { isCompacted } from './etcd-errors.ts'
 import { EtcdLeases } from './etcd-lease.ts'

@@ -11,7 +11,7 @@ import type {
   ServiceError,
 } from '@grpc/grpc-js'
 import { LibkvError } from '@libkv/core'
-import type { Call, ConnectionContext, TlsMaterial } from '@libkv/core'
+import type { Call, ConnectionContext, TlsMaterial } from '@libkv/core/driver'
 // etcd3 keeps its wire (proto files, services, channels) in this class; its index exports only what retries on top of it.
 import { Host } from 'etcd3/lib/connection-pool.js'
 import { isIP } from 'node:net'

@@ -1,5 +1,7 @@
-import { LibkvError, atServer } from '@libkv/core'
-import type { ConnectionContext, ErrorCode } from '@libkv/core'
+import { LibkvError } from '@libkv/core'
+import { atServer } from '@libkv/core/driver'
+import type { ConnectionContext } from '@libkv/core/driver'
+import type { ErrorCode } from '@libkv/core'
 import { sentenceOf } from './etcd-grpc-text.ts'
 
 /** What a gRPC call fails with. `code` is the status: https://grpc.io/docs/guides/status-codes/ */

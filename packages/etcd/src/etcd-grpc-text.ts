@@ -1,5 +1,5 @@
-import { connectionReason, describeAnswer, serverText } from '@libkv/core'
-import type { ConnectionContext } from '@libkv/core'
+import { connectionReason, describeAnswer, serverText } from '@libkv/core/driver'
+import type { ConnectionContext } from '@libkv/core/driver'
 
 const CHECK = 'check that the address is that of an etcd server'
 const LOST = 'the connection to the server was lost'

@@ -1,5 +1,6 @@
-import { DetachedCall, LibkvError, isLibkvError } from '@libkv/core'
-import type { Call, DriverSession } from '@libkv/core'
+import { BackgroundCall } from '@libkv/core/driver'
+import { LibkvError, isLibkvError } from '@libkv/core'
+import type { Call, DriverSession } from '@libkv/core/driver'
 import type { EtcdClient } from './etcd-client.ts'
 import { leaseGrant, leaseKeepAlive, leaseRevoke } from './etcd-methods.ts'
 import type { ResolvedEtcdOptions } from './etcd-options.ts'
@@ -114,7 +115,7 @@ export class EtcdLeases {
 
   async #detached<T>(work: (call: Call) => Promise<T>): Promise<T> {
     const { runtime, requestTimeout, connectionTimeout } = this.#options
-    const call = new DetachedCall(runtime, requestTimeout, connectionTimeout)
+    const call = new BackgroundCall(runtime, requestTimeout, connectionTimeout)
     try {
       return await work(call)
     } finally {

@@ -1,5 +1,6 @@
 import { LibkvError } from '@libkv/core'
-import type { ServerOptions, StoreOptions } from '@libkv/core'
+import type { ServerOptions } from '@libkv/core/driver'
+import type { StoreOptions } from '@libkv/core'
 
 /** The options of the etcd backend. */
 export interface EtcdOptions extends StoreOptions {

@@ -1,4 +1,4 @@
-import type { Scope, Tree } from '@libkv/core'
+import type { Scope, Tree } from '@libkv/core/driver'
 import type { DeleteRange, KeyRange } from './etcd-codec.ts'
 
 /** The end of the range of all keys, and its beginning. */

@@ -1,6 +1,8 @@
 import type { Metadata } from '@grpc/grpc-js'
-import { DetachedCall, LibkvError, backoff, isLibkvError } from '@libkv/core'
-import type { Change, Observation, Observer, Scan, Scope, Timer } from '@libkv/core'
+import { BackgroundCall, backoff } from '@libkv/core/driver'
+import { LibkvError, isLibkvError } from '@libkv/core'
+import type { Change, Observation, Observer, Scan, Scope } from '@libkv/core/driver'
+import type { Timer } from '@libkv/core'
 import type { EtcdClient } from './etcd-client.ts'
 import type { ResolvedEtcdOptions } from './etcd-options.ts'
 import type { WatchEvent, WatchReply, WatchRequest } from './etcd-codec.ts'
@@ -18,10 +20,10 @@ export class EtcdFeed implements Observation {
   readonly #options: ResolvedEtcdOptions
   readonly #scope: Scope
   readonly #observer: Observer
-  readonly #read: (call: DetachedCall) => Promise<Scan>
+  readonly #read: (call: BackgroundCall) => Promise<Scan>
   /** The first revision that was not seen; undefined when it has to read. */
   #next: bigint | undefined
-  #call: DetachedCall | undefined
+  #call: BackgroundCall | undefined
   #stream: Stream<WatchRequest, WatchReply> | undefined
   #retry: Timer | undefined
   #failures = 0
@@ -32,7 +34,7 @@ export class EtcdFeed implements Observation {
     options: ResolvedEtcdOptions,
     scope: Scope,
     observer: Observer,
-    read: (call: DetachedCall) => Promise<Scan>,
+    read: (call: BackgroundCall) => Promise<Scan>,
   ) {
     this.#client = client
     this.#options = options
@@ -51,7 +53,7 @@ export class EtcdFeed implements Observation {
 
   async #run(): Promise<void> {
     const { runtime, requestTimeout, connectionTimeout } = this.#options
-    const call = new DetachedCall(runtime, requestTimeout, connectionTimeout)
+    const call = new BackgroundCall(runtime, requestTimeout, connectionTimeout)
     this.#call = call
     try {
       if (this.#next === undefined) {

@@ -1,4 +1,4 @@
-import { defineServerBackend, text } from '@libkv/core'
+import { defineServerBackend, text } from '@libkv/core/driver'
 import type { BackendFactory } from '@libkv/core'
 import { EtcdDriver } from './etcd-driver.ts'
 import { resolveEtcdOptions } from './etcd-options.ts'

@@ -1,34 +1,24 @@
 import { EventEmitter } from 'node:events'
+import { LibkvError, bytesOf, isLibkvError } from '@libkv/core'
 import {
-  LibkvError,
-  LinkedSignal,
+  LinkedAbortController,
   abortSignal,
   anything,
   asyncDispose,
   backoff,
-  bytesOf,
   callback,
   checkOptions,
-  isLibkvError,
   onAbort,
-  pause,
+  sleep,
   runtimeRule,
   systemRuntime,
   text,
   throwIfAborted,
   ttlRule,
   wrongType,
-} from '@libkv/core'
-import type {
-  HeldLock,
-  Locker,
-  LockContender,
-  OptionRules,
-  Runtime,
-  Store,
-  Ttl,
-  Value,
-} from '@libkv/core'
+} from '@libkv/core/recipe'
+import type { HeldLock, Locker, LockContender, Runtime, Store, Ttl, Value } from '@libkv/core'
+import type { OptionRules } from '@libkv/core/recipe'
 import { Health } from './health.ts'
 import type { HealthOptions } from './health.ts'
 import { encode, infoOf } from './leader.ts'
@@ -154,7 +144,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
     callback.check(work, 'work')
     const { signal } = this.#checked(options)
     await this.#exclusively(async () => {
-      const either = new LinkedSignal(signal, this.#stopping.signal)
+      const either = new LinkedAbortController(signal, this.#stopping.signal)
       try {
         for (let briefTerms = 0; ;) {
           const term = await this.#elect(either.signal)
@@ -162,7 +152,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
           await this.#work(term, work, signal)
           const isBrief = this.#runtime.now() - start < BRIEF_TERM
           briefTerms = isBrief ? briefTerms + 1 : 0
-          await pause(this.#runtime, backoff(this.#runtime, briefTerms, 20, 5_000), either.signal)
+          await sleep(this.#runtime, backoff(this.#runtime, briefTerms, 20, 5_000), either.signal)
         }
       } catch (error) {
         const isStopped = either.signal.aborted && error === either.signal.reason
@@ -183,7 +173,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
   async campaign(options: CampaignOptions = {}): Promise<Term> {
     const { signal } = this.#checked(options)
     return this.#exclusively(async () => {
-      const either = new LinkedSignal(signal, this.#stopping.signal)
+      const either = new LinkedAbortController(signal, this.#stopping.signal)
       try {
         return await this.#elect(either.signal)
       } finally {
@@ -292,13 +282,13 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
         if (!heals(error)) throw error
         this.#report(error)
       }
-      await pause(this.#runtime, backoff(this.#runtime, failures, 20, 1_000), signal)
+      await sleep(this.#runtime, backoff(this.#runtime, failures, 20, 1_000), signal)
     }
   }
 
   /** Stands in line until it leads; `null` when it was found to be unfit. */
   async #stand(signal: AbortSignal): Promise<HeldTerm | null> {
-    const attempt = new LinkedSignal(signal)
+    const attempt = new LinkedAbortController(signal)
     this.#health?.onceUnfit(attempt.signal, () => {
       attempt.abort(UNFIT)
     })

@@ -1,13 +1,5 @@
-import {
-  LibkvError,
-  check,
-  checkOptions,
-  isLibkvError,
-  put,
-  remove,
-  writeRules,
-  wrongType,
-} from '@libkv/core'
+import { LibkvError, check, isLibkvError, put, remove } from '@libkv/core'
+import { checkOptions, writeRules, wrongType } from '@libkv/core/recipe'
 import type {
   CallOptions,
   HeldLock,

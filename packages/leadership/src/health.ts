@@ -1,13 +1,14 @@
+import { LibkvError } from '@libkv/core'
 import {
-  LibkvError,
   callback,
   checkOptions,
   milliseconds,
-  orAbort,
-  pause,
+  abortable,
+  sleep,
   throwIfAborted,
-} from '@libkv/core'
-import type { OptionRules, Runtime } from '@libkv/core'
+} from '@libkv/core/recipe'
+import type { OptionRules } from '@libkv/core/recipe'
+import type { Runtime } from '@libkv/core'
 
 /** Whether a candidate is fit to lead. One that is not hands over, and does not stand again before it is. */
 export interface HealthOptions {
@@ -55,13 +56,13 @@ export class Health {
 
   /** Resolves when a check says that it is fit. */
   async whenFit(signal: AbortSignal): Promise<void> {
-    while (!(await this.#isFit(signal))) await pause(this.#runtime, this.#interval, signal)
+    while (!(await this.#isFit(signal))) await sleep(this.#runtime, this.#interval, signal)
   }
 
   /** Calls back, unless the signal fires before, when a check says that it is unfit. The first check is an interval away. */
   onceUnfit(signal: AbortSignal, act: () => void): void {
     const watch = async (): Promise<void> => {
-      do await pause(this.#runtime, this.#interval, signal)
+      do await sleep(this.#runtime, this.#interval, signal)
       while (await this.#isFit(signal))
     }
     watch().then(act, () => undefined)
@@ -76,7 +77,7 @@ export class Health {
     }, this.#timeout)
     try {
       const answer = (async () => this.#check(controller.signal))()
-      return await orAbort(orAbort(answer, controller.signal), signal)
+      return await abortable(abortable(answer, controller.signal), signal)
     } catch (error) {
       throwIfAborted(signal)
       this.#report(error)

@@ -1,4 +1,5 @@
-import { bytesOf, onAbort, sharedController } from '@libkv/core'
+import { bytesOf } from '@libkv/core'
+import { onAbort, sharedController } from '@libkv/core/recipe'
 import type { CallOptions, HeldLock, Store, Value } from '@libkv/core'
 import { LockedStore } from './fenced-store.ts'
 import type { FencedStore } from './fenced-store.ts'

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { isLibkvError, openStore } from '@libkv/core'
+import { isLibkvError } from '@libkv/core'
+import { openStore } from '@libkv/core/driver'
 import type { Store } from '@libkv/core'
 import fc from 'fast-check'
 import { LockBench } from '../../core/test/lock-bench.ts'

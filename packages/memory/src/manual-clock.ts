@@ -1,5 +1,5 @@
 import { MessageChannel } from 'node:worker_threads'
-import { systemRuntime } from '@libkv/core'
+import { systemRuntime } from '@libkv/core/driver'
 import type { Runtime, Timer } from '@libkv/core'
 
 interface PendingTimer extends Timer {

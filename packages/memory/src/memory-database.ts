@@ -1,15 +1,7 @@
-import { compareKeys, systemRuntime } from '@libkv/core'
-import type {
-  Change,
-  Check,
-  CommitOutcome,
-  Entry,
-  Runtime,
-  Scope,
-  Timer,
-  Tree,
-  Write,
-} from '@libkv/core'
+import { compareKeys } from '@libkv/core'
+import { systemRuntime } from '@libkv/core/driver'
+import type { Change, Check, CommitOutcome, Entry, Scope, Tree, Write } from '@libkv/core/driver'
+import type { Runtime, Timer } from '@libkv/core'
 
 /** A timer of Node may fire up to this much too early, in milliseconds. */
 const EARLY = 1

@@ -1,7 +1,6 @@
 import { LibkvError } from '@libkv/core'
 import type {
   Call,
-  Capabilities,
   Change,
   Check,
   CommitOutcome,
@@ -11,12 +10,12 @@ import type {
   Observation,
   Observer,
   ReadRequest,
-  Runtime,
   Scan,
   Scope,
   Tree,
   Write,
-} from '@libkv/core'
+} from '@libkv/core/driver'
+import type { Capabilities, Runtime } from '@libkv/core'
 import { openDatabase } from './databases.ts'
 import type { MemoryDatabase } from './memory-database.ts'
 import type { MemoryFaults } from './memory-faults.ts'

@@ -1,5 +1,5 @@
 import { LibkvError } from '@libkv/core'
-import type { Call } from '@libkv/core'
+import type { Call } from '@libkv/core/driver'
 import { existingDatabase } from './databases.ts'
 
 /**

@@ -1,6 +1,8 @@
 import cluster from 'node:cluster'
-import { LibkvError, defineBackend, resolveOptions, wrongType } from '@libkv/core'
-import type { BackendFactory, Driver, StoreOptions } from '@libkv/core'
+import { LibkvError } from '@libkv/core'
+import { defineBackend, resolveOptions, wrongType } from '@libkv/core/driver'
+import type { BackendFactory, StoreOptions } from '@libkv/core'
+import type { Driver } from '@libkv/core/driver'
 import { MemoryDriver } from './memory-driver.ts'
 import { MemoryFaults } from './memory-faults.ts'
 

@@ -1,4 +1,4 @@
-import { DetachedCall } from '@libkv/core'
+import { BackgroundCall } from '@libkv/core/driver'
 import type { Runtime } from '@libkv/core'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
 
@@ -7,7 +7,7 @@ export function backgroundCall({
   runtime,
   requestTimeout,
   connectionTimeout,
-}: ResolvedZooKeeperOptions): DetachedCall {
+}: ResolvedZooKeeperOptions): BackgroundCall {
   const background: Runtime = {
     now: () => runtime.now(),
     wallClock: () => runtime.wallClock(),
@@ -15,5 +15,5 @@ export function backgroundCall({
     uuid: () => runtime.uuid(),
     setTimer: (callback, ms) => runtime.setTimer(callback, ms, false),
   }
-  return new DetachedCall(background, requestTimeout, connectionTimeout)
+  return new BackgroundCall(background, requestTimeout, connectionTimeout)
 }

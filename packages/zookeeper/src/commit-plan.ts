@@ -1,5 +1,5 @@
 import { LibkvError } from '@libkv/core'
-import type { Check, Write, WriteResult } from '@libkv/core'
+import type { Check, Write, WriteResult } from '@libkv/core/driver'
 import { bornNow, diesNow, directoryAcl, mayDiffer, movedNow } from './zookeeper-births.ts'
 import type { Acl, MultiOperation, MultiResult, NodeData, Stat } from './client/index.ts'
 import { guardOf } from './zookeeper-guards.ts'

@@ -1,4 +1,4 @@
-import type { Call, Check, Write } from '@libkv/core'
+import type { Call, Check, Write } from '@libkv/core/driver'
 import type { Subject } from './commit-plan.ts'
 import { mayDiffer } from './zookeeper-births.ts'
 import type { Stat } from './client/index.ts'

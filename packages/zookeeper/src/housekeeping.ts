@@ -1,4 +1,5 @@
-import type { DetachedCall, Timer } from '@libkv/core'
+import type { BackgroundCall } from '@libkv/core/driver'
+import type { Timer } from '@libkv/core'
 import { backgroundCall } from './background-call.ts'
 import type { ZooKeeperClient } from './client/index.ts'
 import type { KnownDirectories } from './known-directories.ts'
@@ -135,7 +136,7 @@ export class Housekeeping {
     })
   }
 
-  async #quietly(work: (call: DetachedCall) => Promise<void>): Promise<void> {
+  async #quietly(work: (call: BackgroundCall) => Promise<void>): Promise<void> {
     const call = backgroundCall(this.#options)
     try {
       await work(call)
@@ -146,7 +147,7 @@ export class Housekeeping {
     }
   }
 
-  async #remove(path: string, call: DetachedCall): Promise<boolean> {
+  async #remove(path: string, call: BackgroundCall): Promise<boolean> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const guard = guardOf(path)
       const [[node = null, record = null], guardStat] = await Promise.all([

@@ -1,4 +1,4 @@
-import type { DetachedCall, Entry, Observer } from '@libkv/core'
+import type { BackgroundCall, Entry, Observer } from '@libkv/core/driver'
 import type { Stat, StateEvent } from './client/index.ts'
 import { ZooKeeperFeed } from './zookeeper-feed.ts'
 import type { FeedContext } from './zookeeper-feed.ts'
@@ -30,7 +30,7 @@ export class KeyFeed extends ZooKeeperFeed {
     this.due()
   }
 
-  protected override async read(call: DetachedCall): Promise<void> {
+  protected override async read(call: BackgroundCall): Promise<void> {
     if (await this.#isAsKnown(call)) return
     const watching = this.#isWatching ? undefined : this.#watch(call)
     const reading = this.context.connection.read(this.#key, this.#path, this.#isBehind, call)
@@ -45,13 +45,13 @@ export class KeyFeed extends ZooKeeperFeed {
   }
 
   /** Sets the watch, which also tells what the server has there. */
-  #watch(call: DetachedCall): Promise<Stat | null> {
+  #watch(call: BackgroundCall): Promise<Stat | null> {
     this.#isWatching = true
     return this.context.connection.client.exists(this.#path, call, this.#onEvent)
   }
 
   /** A server that is behind what is known does not count. */
-  async #isAsKnown(call: DetachedCall): Promise<boolean> {
+  async #isAsKnown(call: BackgroundCall): Promise<boolean> {
     const known = this.#known
     if (known === undefined) return false
     this.#known = undefined

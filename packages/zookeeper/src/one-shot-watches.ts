@@ -1,4 +1,4 @@
-import type { Call } from '@libkv/core'
+import type { Call } from '@libkv/core/driver'
 import type { ZooKeeperClient } from './client/index.ts'
 import type { TreeNode } from './tree-scan.ts'
 

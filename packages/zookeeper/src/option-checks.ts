@@ -1,4 +1,5 @@
-import { LibkvError, kindOf } from '@libkv/core'
+import { LibkvError } from '@libkv/core'
+import { kindOf } from '@libkv/core/driver'
 import { CREATOR_ALL, OPEN, PERMISSION, isNodePath } from './client/index.ts'
 import type { Acl, AclEntry, Auth } from './client/index.ts'
 

@@ -1,4 +1,4 @@
-import type { Call } from '@libkv/core'
+import type { Call } from '@libkv/core/driver'
 import { ZooKeeperError, isZooKeeperError } from './client/index.ts'
 import type { Call as ClientCall, MultiOperation, ZooKeeperClient } from './client/index.ts'
 

@@ -1,5 +1,5 @@
-import { backoff } from '@libkv/core'
-import type { Call } from '@libkv/core'
+import { backoff } from '@libkv/core/driver'
+import type { Call } from '@libkv/core/driver'
 import { pause } from './pause.ts'
 import { birthOf, bornAt } from './zookeeper-births.ts'
 import type { MultiOperation, Stat } from './client/index.ts'

@@ -1,4 +1,4 @@
-import type { Call, Tree } from '@libkv/core'
+import type { Call, Tree } from '@libkv/core/driver'
 import { isZooKeeperError } from './client/index.ts'
 import type { ZooKeeperClient } from './client/index.ts'
 import type { Housekeeping } from './housekeeping.ts'

@@ -1,5 +1,5 @@
 import { compareKeys } from '@libkv/core'
-import type { Call, Entry } from '@libkv/core'
+import type { Call, Entry } from '@libkv/core/driver'
 import { birthOf, isMarked, mayDiffer } from './zookeeper-births.ts'
 import type { Stat } from './client/index.ts'
 import type { ScannedTree, TreeNode } from './tree-scan.ts'

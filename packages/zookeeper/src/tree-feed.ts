@@ -1,4 +1,4 @@
-import type { Change, DetachedCall, Entry, Observer } from '@libkv/core'
+import type { Change, BackgroundCall, Entry, Observer } from '@libkv/core/driver'
 import { mayDiffer } from './zookeeper-births.ts'
 import { isZooKeeperError } from './client/index.ts'
 import type { StateEvent, WatchEvent } from './client/index.ts'
@@ -47,7 +47,7 @@ export class TreeFeed extends ZooKeeperFeed {
     this.due()
   }
 
-  protected override async read(call: DetachedCall): Promise<void> {
+  protected override async read(call: BackgroundCall): Promise<void> {
     if (this.#hasGap) await this.#readAll(call)
     else await this.#readChanged(call)
   }
@@ -84,7 +84,7 @@ export class TreeFeed extends ZooKeeperFeed {
     this.due()
   }
 
-  async #readAll(call: DetachedCall): Promise<void> {
+  async #readAll(call: BackgroundCall): Promise<void> {
     const { connection } = this.context
     this.#hasGap = false
     this.#changed.clear()
@@ -116,14 +116,14 @@ export class TreeFeed extends ZooKeeperFeed {
     }
   }
 
-  #watch(call: DetachedCall): Promise<void> {
+  #watch(call: BackgroundCall): Promise<void> {
     if (this.#isWatching || this.#oneShot !== undefined) return Promise.resolve()
     this.#isWatching = true
     const { client } = this.context.connection
     return client.watch(this.#root, 'persistentRecursive', this.#onChange, call)
   }
 
-  async #readChanged(call: DetachedCall): Promise<void> {
+  async #readChanged(call: BackgroundCall): Promise<void> {
     const changes = new Map<string, Change>()
     let position = 0n
     try {

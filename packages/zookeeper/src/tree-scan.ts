@@ -1,4 +1,4 @@
-import type { Call, Entry, Scan } from '@libkv/core'
+import type { Call, Entry, Scan } from '@libkv/core/driver'
 import type { NodeData, Read, ReadResult } from './client/index.ts'
 import { PositionedCall } from './zookeeper-calls.ts'
 import { nodeOf } from './zookeeper-connection.ts'

@@ -1,4 +1,5 @@
-import type { Call, Runtime } from '@libkv/core'
+import type { Call } from '@libkv/core/driver'
+import type { Runtime } from '@libkv/core'
 import type { Call as ClientCall } from './client/index.ts'
 
 /** The part of a call's time that is kept to report why no server was reached. */

@@ -1,5 +1,6 @@
-import { LibkvError, backoff } from '@libkv/core'
-import type { Call, Check, CommitOutcome, Write } from '@libkv/core'
+import { LibkvError } from '@libkv/core'
+import { backoff } from '@libkv/core/driver'
+import type { Call, Check, CommitOutcome, Write } from '@libkv/core/driver'
 import { revisionOf } from './commit-plan.ts'
 import type { Subject } from './commit-plan.ts'
 import { subjectsOf, survey } from './commit-survey.ts'

@@ -1,4 +1,4 @@
-import type { Call, Entry } from '@libkv/core'
+import type { Call, Entry } from '@libkv/core/driver'
 import { birthOf, isMarked, mayDiffer } from './zookeeper-births.ts'
 import type { Birth } from './zookeeper-births.ts'
 import type { NodeData, Stat, ZooKeeperClient } from './client/index.ts'

@@ -1,7 +1,7 @@
-import { LibkvError, isLibkvError, within } from '@libkv/core'
+import { LibkvError, isLibkvError } from '@libkv/core'
+import { within } from '@libkv/core/driver'
 import type {
   Call,
-  Capabilities,
   Check,
   CommitOutcome,
   Driver,
@@ -14,7 +14,8 @@ import type {
   Scope,
   Tree,
   Write,
-} from '@libkv/core'
+} from '@libkv/core/driver'
+import type { Capabilities } from '@libkv/core'
 import { ZooKeeperClient } from './client/index.ts'
 import type { Auth } from './client/index.ts'
 import { Housekeeping } from './housekeeping.ts'

@@ -1,5 +1,7 @@
-import { DetachedCall, backoff, isLibkvError } from '@libkv/core'
-import type { Observation, Observer, Timer } from '@libkv/core'
+import { BackgroundCall, backoff } from '@libkv/core/driver'
+import { isLibkvError } from '@libkv/core'
+import type { Observation, Observer } from '@libkv/core/driver'
+import type { Timer } from '@libkv/core'
 import type { StateEvent } from './client/index.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'
 import { errorOf } from './zookeeper-errors.ts'
@@ -20,7 +22,7 @@ export abstract class ZooKeeperFeed implements Observation {
   protected readonly observer: Observer
   readonly #stopListening: () => void
   readonly #unref: () => void
-  #call: DetachedCall | undefined
+  #call: BackgroundCall | undefined
   #retry: Timer | undefined
   #isRunning = false
   /** Whether something has happened since the last read began. */
@@ -52,7 +54,7 @@ export abstract class ZooKeeperFeed implements Observation {
   }
 
   /** Reads what is due and tells the observer, unless {@link isClosed}. */
-  protected abstract read(call: DetachedCall): Promise<void>
+  protected abstract read(call: BackgroundCall): Promise<void>
   /** Lets go of the watches. */
   protected abstract unwatch(): void
   protected abstract stateChanged(event: StateEvent): void
@@ -80,7 +82,7 @@ export abstract class ZooKeeperFeed implements Observation {
 
   async #readOnce(): Promise<void> {
     const { runtime, requestTimeout, connectionTimeout } = this.context.options
-    const call = new DetachedCall(runtime, requestTimeout, connectionTimeout)
+    const call = new BackgroundCall(runtime, requestTimeout, connectionTimeout)
     this.#call = call
     try {
       await this.read(call)

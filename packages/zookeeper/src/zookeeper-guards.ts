@@ -1,5 +1,5 @@
 import { LibkvError } from '@libkv/core'
-import type { Call } from '@libkv/core'
+import type { Call } from '@libkv/core/driver'
 import { sharedAcl } from './zookeeper-births.ts'
 import { isZooKeeperError } from './client/index.ts'
 import type { Acl, MultiOperation, ZooKeeperClient } from './client/index.ts'

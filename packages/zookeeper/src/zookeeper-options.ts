@@ -1,5 +1,6 @@
-import { anything, number, oneOf, text } from '@libkv/core'
-import type { OptionRules, ServerOptions, StoreOptions } from '@libkv/core'
+import { anything, number, oneOf, text } from '@libkv/core/driver'
+import type { OptionRules, ServerOptions } from '@libkv/core/driver'
+import type { StoreOptions } from '@libkv/core'
 import type { Acl, Auth } from './client/index.ts'
 import { LONGEST_TICK, LONGEST_TIMEOUT, aclOf, chrootOf, identitiesOf } from './option-checks.ts'
 import type { ReadBarrier } from './read-barrier.ts'

@@ -1,4 +1,4 @@
-import type { Call, DriverSession } from '@libkv/core'
+import type { Call, DriverSession } from '@libkv/core/driver'
 import type { ZooKeeperClient } from './client/index.ts'
 import type { Housekeeping } from './housekeeping.ts'
 import { ZooKeeperConnection } from './zookeeper-connection.ts'

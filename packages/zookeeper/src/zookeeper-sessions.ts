@@ -1,5 +1,6 @@
-import { LibkvError, tlsReason } from '@libkv/core'
-import type { Call } from '@libkv/core'
+import { LibkvError } from '@libkv/core'
+import { tlsReason } from '@libkv/core/driver'
+import type { Call } from '@libkv/core/driver'
 import { backgroundCall } from './background-call.ts'
 import { ZooKeeperClient } from './client/index.ts'
 import type { ClientOptions } from './client/index.ts'

@@ -1,5 +1,5 @@
 import { LibkvError } from '@libkv/core'
-import type { Call, CommitOutcome, Write } from '@libkv/core'
+import type { Call, CommitOutcome, Write } from '@libkv/core/driver'
 import { CommitPlan, descendantsRefused, loneCreation, revisionOf } from './commit-plan.ts'
 import type { Subject } from './commit-plan.ts'
 import { isZooKeeperError } from './client/index.ts'

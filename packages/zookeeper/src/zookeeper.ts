@@ -1,4 +1,4 @@
-import { defineServerBackend } from '@libkv/core'
+import { defineServerBackend } from '@libkv/core/driver'
 import type { BackendFactory } from '@libkv/core'
 import { ZooKeeperDriver } from './zookeeper-driver.ts'
 import { resolveZooKeeperOptions, zookeeperRules } from './zookeeper-options.ts'

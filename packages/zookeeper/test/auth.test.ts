@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals'
-import { systemRuntime } from '@libkv/core'
+import { systemRuntime } from '@libkv/core/driver'
 import { OPEN, READ_ONLY } from '@libkv/zookeeper'
 import type { ZooKeeperOptions } from '@libkv/zookeeper'
 import { accessControlCases, denied } from '../../../tooling/backend-cases/access-control.ts'

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { put, remove, systemRuntime } from '@libkv/core'
+import { put, remove } from '@libkv/core'
+import { systemRuntime } from '@libkv/core/driver'
 import type { KVPair, Store } from '@libkv/core'
 import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
 import { waitFor } from '../../../tooling/servers/index.ts'

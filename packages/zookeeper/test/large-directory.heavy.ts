@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { systemRuntime } from '@libkv/core'
+import { systemRuntime } from '@libkv/core/driver'
 import { zookeeper } from '@libkv/zookeeper'
 import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
 import { WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'

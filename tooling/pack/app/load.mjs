@@ -19,7 +19,10 @@ for (const [way, kv] of Object.entries(ways)) {
 }
 await assert.rejects(newStore('memory'), (error) => {
   assert.ok(isLibkvError(error, 'BACKEND_UNKNOWN'))
-  assert.match(error.message, /is not installed \(installed: etcd\); looked from .*: run 'npm install @libkv\/memory'/)
+  assert.match(
+    error.message,
+    /is not installed \(installed: etcd\); looked from .*: run 'npm install @libkv\/memory'/,
+  )
   return true
 })
 console.log('loaded')

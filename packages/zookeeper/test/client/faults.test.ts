@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { once } from 'node:events'
-import { systemRuntime } from '@libkv/core'
+import { systemRuntime } from '@libkv/core/driver'
 import { FaultProxy, freePorts, startServers, waitFor } from '../../../../tooling/servers/index.ts'
 import type { Servers } from '../../../../tooling/servers/index.ts'
 import { WAIT_TIMEOUT, atMost } from '../../../conformance/src/wait-for.ts'

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals'
-import { systemRuntime } from '@libkv/core'
+import { systemRuntime } from '@libkv/core/driver'
 import { FrameReader } from '../../src/client/frame-reader.ts'
 import { readGrant } from '../../src/client/handshake.ts'
 import { ZooKeeperError } from '../../src/client/index.ts'

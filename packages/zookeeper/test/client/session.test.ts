@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { systemRuntime } from '@libkv/core'
+import { systemRuntime } from '@libkv/core/driver'
 import { FaultProxy, freePorts, startServers, waitFor } from '../../../../tooling/servers/index.ts'
 import type { Servers } from '../../../../tooling/servers/index.ts'
 import { atMost } from '../../../conformance/src/wait-for.ts'

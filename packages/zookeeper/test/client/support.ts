@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { systemRuntime } from '@libkv/core'
+import { systemRuntime } from '@libkv/core/driver'
 import { ZooKeeperClient } from '../../src/client/index.ts'
 import type {
   ClientOptions,

@@ -1,0 +1,15 @@
+import type { SessionOptions, WriteOptions } from './session.ts'
+
+/** What a backend can and cannot do. The conformance suite skips by this and by nothing else. */
+export interface Capabilities {
+  /** Whether `transaction()` works. */
+  readonly transactions: boolean
+  /** Whether keys may exist below a key that is bound to a session or has a `ttl`. Where not, it is `NOT_SUPPORTED`. */
+  readonly sessionKeysMayHaveDescendants: boolean
+  /** The bounds of every `ttl`, in milliseconds. */
+  readonly ttl: { readonly min: number; readonly max: number }
+  /** See {@link WriteOptions.ttl}. */
+  readonly expiryFactor: number
+  /** In milliseconds. See {@link WriteOptions.ttl} and {@link SessionOptions.ttl}. */
+  readonly expirySlack: number
+}
