@@ -19,7 +19,11 @@ export function knownStateCases(
     afterAll(() => driver.close())
 
     async function commit(write: Write): Promise<Entry> {
-      const call = new BackgroundCall(systemRuntime, 10_000, 5_000)
+      const call = new BackgroundCall({
+        runtime: systemRuntime,
+        requestTimeout: 10_000,
+        connectionTimeout: 5_000,
+      })
       const outcome = await driver.commit([], [write], call)
       call.done()
       if (!outcome.committed) throw new Error('there was nothing to check')

@@ -32,7 +32,11 @@ export function serveDriver(driver: Driver, channel: Channel): void {
 
   const carryOut = async (request: Request & { type: 'call' }): Promise<void> => {
     const { id, operation, args, timeout, connectTimeout } = request
-    const call = new BackgroundCall(systemRuntime, timeout, connectTimeout)
+    const call = new BackgroundCall({
+      runtime: systemRuntime,
+      requestTimeout: timeout,
+      connectionTimeout: connectTimeout,
+    })
     calls.set(id, call)
     const serve = operations[operation] as (call: Call, ...args: unknown[]) => Promise<unknown>
     try {

@@ -1,6 +1,4 @@
-import type Consul from 'consul'
-import type { EventEmitter } from 'node:events'
-import { LibkvError, isLibkvError } from '@libkv/core'
+import { LibkvError } from '@libkv/core'
 import { unreachable } from '@libkv/core/driver'
 import type { Call } from '@libkv/core/driver'
 import type { Runtime, Timer } from '@libkv/core'
@@ -58,20 +56,6 @@ export class ConsulClient {
     throw this.#noted(error, endpoint, request.method)
   }
 
-  /** One call of npm `consul`. */
-  async library<T>(
-    call: Call,
-    work: (consul: Consul, common: { ctx: EventEmitter }) => Promise<T>,
-  ): Promise<T> {
-    const endpoint = this.#ready() ?? (await this.#connect(call))
-    this.#watch()
-    try {
-      return await endpoint.library(call, work)
-    } catch (error) {
-      throw isLibkvError(error) ? this.#noted(error, endpoint, 'PUT') : error
-    }
-  }
-
   /** Resolves when an agent answers now. */
   async ping(call: Call): Promise<void> {
     const { status, body } = await this.request(
@@ -98,8 +82,7 @@ export class ConsulClient {
   #noted(error: LibkvError, endpoint: ConsulEndpoint, method: string): LibkvError {
     if (error.retryable) endpoint.avoidedUntil = this.#runtime.now() + AVOIDANCE
     if (method !== 'GET' || !error.ambiguous) return error
-    const { code, message, retryable, cause } = error
-    return new LibkvError(code, message, { retryable, cause })
+    return error.with({ ambiguous: false })
   }
 
   /** An agent to ask now: the one that was asked last, or another one that has answered. */

@@ -1,18 +1,22 @@
 import { LibkvError } from '@libkv/core'
-import type { Call, Check, CommitOutcome, DriverSession, Write } from '@libkv/core/driver'
+import { TtlByLease } from '@libkv/core/driver'
+import type { Call, Check, CommitOutcome, DriverSession, Leases, Write } from '@libkv/core/driver'
 import type { ConsulClient } from './consul-client.ts'
 import { encodeTxn, isPrintable } from './consul-codec.ts'
 import { CommitPlan } from './consul-commit-plan.ts'
 import type { BoundWrite } from './consul-commit-plan.ts'
 import { fitsLargeValue, putLargeValue } from './consul-large-value.ts'
-import { KeyLifetimes } from './consul-lifetimes.ts'
+import { KeyLeases } from './consul-key-leases.ts'
+import type { ConsulLease } from './consul-leases.ts'
 import type { ResolvedConsulOptions } from './consul-options.ts'
-import type { ConsulSessions } from './consul-session.ts'
 import { sendTxn } from './consul-txn.ts'
 import type { TxnAnswer } from './consul-txn.ts'
 
 /** How large the body of a transaction may be, in bytes. */
 const MAX_TXN_BYTES = 512 * 1024
+
+/** What a key's session lasts beyond its time to live, in ms: time for the write that follows its creation. */
+const LEASE_MARGIN = 1_000
 
 /** How often a commit is tried while other sessions take its keys. */
 const ATTEMPTS = 10
@@ -24,28 +28,44 @@ const MAX_UNSURVEYED = 10
 export class ConsulCommits {
   readonly #client: ConsulClient
   readonly #options: ResolvedConsulOptions
-  readonly #lifetimes: KeyLifetimes
+  readonly #ttl: TtlByLease<ConsulLease>
+  readonly #keyLeases: KeyLeases
 
-  constructor(client: ConsulClient, sessions: ConsulSessions, options: ResolvedConsulOptions) {
+  constructor(client: ConsulClient, leases: Leases<ConsulLease>, options: ResolvedConsulOptions) {
     this.#client = client
     this.#options = options
-    this.#lifetimes = new KeyLifetimes(sessions, options.runtime)
+    const { runtime } = options
+    // A session for each key: to write one of them again destroys its session.
+    this.#ttl = new TtlByLease(leases, { runtime, margin: LEASE_MARGIN, share: false })
+    this.#keyLeases = new KeyLeases(leases, runtime)
   }
 
   commit(checks: readonly Check[], writes: readonly Write[], call: Call): Promise<CommitOutcome> {
-    if (writes.some((write) => write.type === 'put' && write.ttl !== undefined)) {
-      return this.#lifetimes.commit(writes, call, (sessions) =>
-        this.#commit(
+    return writes.some((write) => write.type === 'put' && write.ttl !== undefined)
+      ? this.#commitWithTtl(checks, writes, call)
+      : this.#commit(
           checks,
-          writes.map((write, i) => bind(write, sessions[i])),
+          writes.map((write) => bind(write, undefined)),
           call,
-        ),
+        )
+  }
+
+  async #commitWithTtl(
+    checks: readonly Check[],
+    writes: readonly Write[],
+    call: Call,
+  ): Promise<CommitOutcome> {
+    let used: readonly (ConsulLease | undefined)[] = []
+    const outcome = await this.#ttl.commit(writes, call, (leases) => {
+      used = leases
+      return this.#commit(
+        checks,
+        writes.map((write, i) => bind(write, leases[i])),
+        call,
       )
-    }
-    const bound = writes.map((write) =>
-      bind(write, write.type === 'put' ? write.session : undefined),
-    )
-    return this.#commit(checks, bound, call)
+    })
+    if (outcome.committed) this.#keyLeases.add(used)
+    return outcome
   }
 
   async #commit(
@@ -96,11 +116,13 @@ export class ConsulCommits {
 
   /** What keys had for their time to live, and have no more. */
   #forget(plan: CommitPlan, writes: readonly Write[], results: TxnAnswer['results']): void {
-    for (const id of plan.ousted) this.#lifetimes.forget(id)
+    for (const id of plan.ousted) this.#keyLeases.release(id)
     if (writes.some(({ type }) => type === 'put')) return
-    for (const { KV } of results) if (KV.Session !== undefined) this.#lifetimes.forget(KV.Session)
+    for (const { KV } of results) if (KV.Session !== undefined) this.#keyLeases.release(KV.Session)
   }
 }
 
-const bind = (write: Write, session: DriverSession | undefined): BoundWrite =>
-  session === undefined ? write : { ...write, sessionId: session.id }
+function bind(write: Write, lease: DriverSession | undefined): BoundWrite {
+  const session = lease ?? (write.type === 'put' ? write.session : undefined)
+  return session === undefined ? write : { ...write, sessionId: session.id }
+}

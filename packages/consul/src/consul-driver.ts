@@ -1,4 +1,4 @@
-import { within } from '@libkv/core/driver'
+import { BackgroundWork, Leases } from '@libkv/core/driver'
 import type {
   Call,
   Check,
@@ -23,7 +23,8 @@ import { ConsulCommits } from './consul-commits.ts'
 import { LONGEST_SESSION_TTL } from './consul-options.ts'
 import type { ResolvedConsulOptions } from './consul-options.ts'
 import { ConsulRemoval } from './consul-removal.ts'
-import { ConsulSessions, SESSION_TTL_MULTIPLIER } from './consul-session.ts'
+import { ConsulLeases, SESSION_TTL_MULTIPLIER } from './consul-leases.ts'
+import type { ConsulLease } from './consul-leases.ts'
 import { readByTxn } from './consul-txn.ts'
 import { ConsulFeeds } from './consul-watch.ts'
 
@@ -50,23 +51,23 @@ export class ConsulDriver implements Driver {
   readonly endpoint: string
   readonly secrets: readonly string[]
   readonly capabilities: Capabilities
-  readonly #options: ResolvedConsulOptions
   readonly #client: ConsulClient
   readonly #access: ConsulAccess
-  readonly #sessions: ConsulSessions
+  readonly #background: BackgroundWork
+  readonly #leases: Leases<ConsulLease>
   readonly #commits: ConsulCommits
   readonly #removal: ConsulRemoval
   readonly #feeds: ConsulFeeds
 
   constructor(options: ResolvedConsulOptions) {
-    this.#options = options
     this.endpoint = options.addresses.join(',')
     this.secrets = [options.token, options.tls?.passphrase].filter(isGiven)
     this.capabilities = consulCapabilities(options.minimumTtl)
     this.#client = new ConsulClient(options)
     this.#access = new ConsulAccess(this.#client)
-    this.#sessions = new ConsulSessions(this.#client, options)
-    this.#commits = new ConsulCommits(this.#client, this.#sessions, options)
+    this.#background = new BackgroundWork(options)
+    this.#leases = new Leases(new ConsulLeases(this.#client), this.#background, options.runtime)
+    this.#commits = new ConsulCommits(this.#client, this.#leases, options)
     this.#removal = new ConsulRemoval(this.#client, this.#access, options.runtime)
     this.#feeds = new ConsulFeeds(this.#client, this.#access, options)
   }
@@ -124,7 +125,7 @@ export class ConsulDriver implements Driver {
   }
 
   openSession(ttl: number, call: Call): Promise<DriverSession> {
-    return this.#sessions.create(ttl, call)
+    return this.#leases.grant(ttl, call)
   }
 
   ping(call: Call): Promise<void> {
@@ -133,8 +134,7 @@ export class ConsulDriver implements Driver {
 
   async close(): Promise<void> {
     this.#feeds.close()
-    const { runtime, connectionTimeout } = this.#options
-    await within(runtime, connectionTimeout, this.#sessions.drain())
+    await this.#background.drain()
     this.#client.close()
   }
 }

@@ -1,12 +1,9 @@
-import Consul from 'consul'
-import { EventEmitter } from 'node:events'
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
 import { LibkvError } from '@libkv/core'
+import { BackgroundCall } from '@libkv/core/driver'
 import type { Call, ConnectionContext } from '@libkv/core/driver'
 import { BodyTooLarge, ConnectionPool } from './consul-connections.ts'
 import type { Exchange, WireAnswer } from './consul-connections.ts'
-import { errorOfConnection, errorOfLibrary, errorOfSilence } from './consul-errors.ts'
+import { errorOfConnection, errorOfSilence } from './consul-errors.ts'
 import type { ResolvedConsulOptions } from './consul-options.ts'
 import { SocketSource } from './consul-sockets.ts'
 
@@ -26,17 +23,13 @@ export interface WireRequest {
  * How many connections a store opens to an agent. The server resets what is over 200 from one address (its
  * `limits.http_max_conns_per_client`), so two busy stores fit; what exceeds the cap waits in line.
  */
-const MAX_CALL_CONNECTIONS = 56
-const MAX_LIBRARY_CONNECTIONS = 8
+const MAX_CALL_CONNECTIONS = 64
 export const MAX_BLOCKING_CONNECTIONS = 32
 
 /** A request that was given up after this long is a sign that the agent hangs, in milliseconds. */
 const PATIENCE = 1_000
 
-/**
- * One agent: its connections, and what npm `consul` knows of its API. Keys and transactions go by connections of our own: the
- * package makes strings of binary values, `undefined` of `false`, and has no way to be given a signal.
- */
+/** One agent: its connections, and whether it answers. */
 export class ConsulEndpoint {
   readonly address: string
   /** It has answered, and nothing has failed since. Requests go to proven agents only. */
@@ -54,8 +47,6 @@ export class ConsulEndpoint {
   readonly #calls: ConnectionPool
   readonly #blocking: ConnectionPool
   readonly #probes: ConnectionPool
-  readonly #agent: HttpAgent
-  readonly #library: Consul
   readonly #query: string
   /** What is in flight, and since when. */
   readonly #flights = new Map<Flight, number>()
@@ -82,54 +73,12 @@ export class ConsulEndpoint {
     this.#calls = pool(MAX_CALL_CONNECTIONS)
     this.#blocking = pool(MAX_BLOCKING_CONNECTIONS)
     this.#probes = pool(1)
-    this.#agent = this.#agentOfLibrary()
-    const colon = address.lastIndexOf(':')
-    this.#library = new Consul({
-      host: address.slice(0, colon),
-      port: Number(address.slice(colon + 1)),
-      secure: options.tls !== undefined,
-      agent: this.#agent,
-      headers,
-      defaults: { ...(datacenter !== undefined && { dc: datacenter }) },
-    } as ConstructorParameters<typeof Consul>[0])
   }
 
   /** One request, one answer, whatever its status. */
   request(request: WireRequest, call: Call): Promise<WireAnswer> {
     const pool = request.blocking === true ? this.#blocking : this.#calls
     return this.#send(request, pool, call)
-  }
-
-  /**
-   * One call of npm `consul`.
-   *
-   * @param work - hands `ctx` on to the package, by which it can be told to give up.
-   */
-  async library<T>(
-    call: Call,
-    work: (consul: Consul, common: { ctx: EventEmitter }) => Promise<T>,
-  ): Promise<T> {
-    const ctx = new EventEmitter()
-    const now = this.#options.runtime.now()
-    const flight: Flight = { blocking: false, isRead: false, abandon: () => ctx.emit('cancel') }
-    this.#flights.set(flight, now)
-    call.onCancel(() => {
-      this.#givenUp(now)
-      ctx.emit('cancel')
-    })
-    call.markSent()
-    try {
-      const answer = await work(this.#library, { ctx })
-      this.#answered()
-      return answer
-    } catch (error) {
-      if ((error as { statusCode?: number }).statusCode !== undefined) this.#answered()
-      else this.proven = false
-      const { syscall } = error as { syscall?: string }
-      throw errorOfLibrary(error, syscall !== 'connect' && syscall !== 'getaddrinfo', this.context)
-    } finally {
-      this.#flights.delete(flight)
-    }
   }
 
   /** Resolves when the agent has answered a question of no consequence, on a connection of its own. */
@@ -195,29 +144,22 @@ export class ConsulEndpoint {
 
   close(): void {
     for (const pool of [this.#calls, this.#blocking, this.#probes]) pool.close()
-    this.#agent.destroy()
   }
 
   async #prove(timeout: number): Promise<void> {
     const { runtime } = this.#options
-    let giveUp: (() => void) | undefined
-    const timer = runtime.setTimer(() => giveUp?.(), timeout)
-    const call: Call = {
-      deadline: Infinity,
-      connectDeadline: Infinity,
-      settled: false,
-      markSent: () => undefined,
-      onCancel: (callback) => {
-        giveUp = callback
-      },
-    }
+    const call = new BackgroundCall({
+      runtime,
+      requestTimeout: timeout,
+      connectionTimeout: timeout,
+    })
     try {
       // It needs no rights, and an agent answers it whether there is a leader or not.
       const answer = await this.#send({ method: 'GET', path: 'status/leader' }, this.#probes, call)
       this.proven = true
       this.#ledBy(answer.body.toString())
     } finally {
-      timer.cancel()
+      call.done()
     }
   }
 
@@ -284,13 +226,6 @@ export class ConsulEndpoint {
   #givenUp(since: number): void {
     if (this.#options.runtime.now() - since > PATIENCE && this.#answeredAt < since)
       this.proven = false
-  }
-
-  #agentOfLibrary(): HttpAgent {
-    const settings = { keepAlive: true, maxSockets: MAX_LIBRARY_CONNECTIONS } as const
-    const agent =
-      this.#options.tls === undefined ? new HttpAgent(settings) : new HttpsAgent(settings)
-    return Object.assign(agent, { createConnection: () => this.#sockets.open() })
   }
 }
 

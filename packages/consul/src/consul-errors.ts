@@ -113,26 +113,3 @@ export function errorOfSilence(sent: boolean, context: ConnectionContext): Libkv
     ambiguous: sent,
   })
 }
-
-/** What npm `consul` rejects with. */
-export function errorOfLibrary(
-  error: unknown,
-  sent: boolean,
-  context: ConnectionContext,
-): LibkvError {
-  const { statusCode, response, isAbort } = error as {
-    statusCode?: number
-    response?: { body?: unknown }
-    isAbort?: boolean
-  }
-  if (isAbort === true) return errorOfSilence(sent, context)
-  if (statusCode === undefined) return errorOfConnection(error, sent, context)
-  return errorOfAnswer(statusCode, textOf(response?.body), context)
-}
-
-/** The text of a body that the package may have parsed as JSON. */
-function textOf(body: unknown): string {
-  if (typeof body === 'string') return body
-  if (Buffer.isBuffer(body)) return body.toString()
-  return body === undefined || body === null ? '' : JSON.stringify(body)
-}

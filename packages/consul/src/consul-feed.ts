@@ -1,5 +1,4 @@
-import { BackgroundCall, backoff } from '@libkv/core/driver'
-import { isLibkvError } from '@libkv/core'
+import { BackgroundCall, backoff, heals } from '@libkv/core/driver'
 import type { Call, Entry, Observation, Observer, Scope } from '@libkv/core/driver'
 import type { Runtime, Timer } from '@libkv/core'
 import type { ConsulAccess } from './consul-access.ts'
@@ -226,8 +225,7 @@ export class ConsulFeed {
   }
 
   async #read(): Promise<Answer> {
-    const { requestTimeout, connectionTimeout } = this.#around.options
-    const call = new BackgroundCall(this.#runtime, requestTimeout, connectionTimeout)
+    const call = new BackgroundCall(this.#around.options)
     this.#reading = call
     try {
       const answer = await this.#get('', false, call)
@@ -336,6 +334,3 @@ export class ConsulFeed {
     })
   }
 }
-
-const heals = (error: unknown): boolean =>
-  isLibkvError(error) && (error.retryable || error.code === 'BACKEND_ERROR')

@@ -1,5 +1,5 @@
 import type { Observation, Observer, Scope } from '@libkv/core/driver'
-import { BackgroundCall } from '@libkv/core/driver'
+import { BackgroundWork } from '@libkv/core/driver'
 import type { ConsulAccess } from './consul-access.ts'
 import type { ConsulClient } from './consul-client.ts'
 import { MAX_BLOCKING_CONNECTIONS } from './consul-endpoint.ts'
@@ -19,6 +19,7 @@ export class ConsulFeeds {
   readonly #client: ConsulClient
   readonly #access: ConsulAccess
   readonly #options: ResolvedConsulOptions
+  readonly #background: BackgroundWork
   readonly #feeds = new Map<string, ConsulFeed>()
   readonly #directories = new Map<string, WatchedDirectory>()
   #blocking = 0
@@ -27,6 +28,7 @@ export class ConsulFeeds {
     this.#client = client
     this.#access = access
     this.#options = options
+    this.#background = new BackgroundWork(options)
   }
 
   observe(scope: Scope, observer: Observer): Observation {
@@ -108,15 +110,8 @@ export class ConsulFeeds {
   }
 
   #share(directory: WatchedDirectory): Observation {
-    const { runtime, requestTimeout, connectionTimeout } = this.#options
-    const call = new BackgroundCall(runtime, requestTimeout, connectionTimeout)
-    // Where nothing is hidden, what does not show is gone, and need not be asked for.
-    void this.#access
-      .mayHide(call)
-      .catch(() => undefined)
-      .finally(() => {
-        call.done()
-      })
+    // Where nothing is hidden, a key that is not in the answer is gone, and need not be asked for.
+    this.#background.start((call) => this.#access.mayHide(call))
     const { prefix } = directory
     return this.#attach(sharedId(prefix), { prefix }, directory, {
       maxBody: () => directory.allow(),

@@ -7,7 +7,7 @@ import { consul } from '@libkv/consul'
 import type { Store } from '@libkv/core'
 import { expectPlainMessage } from '../../../tooling/backend-cases/plain-message.ts'
 import { freePorts, waitFor } from '../../../tooling/servers/index.ts'
-import { errorOfAnswer, errorOfLibrary } from '../src/consul-errors.ts'
+import { errorOfAnswer } from '../src/consul-errors.ts'
 
 const token = 'the-secret-token'
 const closing: (() => void)[] = []
@@ -105,9 +105,8 @@ describe('the message for an answer of a proxy', () => {
     }
   }
 
-  it('has the text of JSON that npm consul has parsed', () => {
-    const response = { body: { error: 'no route' } }
-    const error = errorOfLibrary({ statusCode: 502, response }, true, {})
+  it('has the text of a body that is JSON', () => {
+    const error = errorOfAnswer(502, '{"error":"no route"}', {})
     expect(error.message).toBe('the server answered: {"error":"no route"} (status 502)')
   })
 

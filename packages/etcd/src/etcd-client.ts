@@ -1,5 +1,5 @@
 import { Metadata } from '@grpc/grpc-js'
-import { BackgroundCall, unreachable } from '@libkv/core/driver'
+import { BackgroundCall, BackgroundWork, unreachable } from '@libkv/core/driver'
 import { LibkvError } from '@libkv/core'
 import type { Call, TlsMaterial } from '@libkv/core/driver'
 import type { Runtime, Timer } from '@libkv/core'
@@ -29,12 +29,14 @@ export class EtcdClient {
   #endpoints: readonly EtcdEndpoint[]
   #current = 0
   #tls: TlsMaterial | undefined
+  readonly #background: BackgroundWork
   #watchdog: Timer | undefined
   #closed = false
 
   constructor(options: ResolvedEtcdOptions) {
     this.#options = options
     this.#runtime = options.runtime
+    this.#background = new BackgroundWork(options)
     this.#tls = options.tls?.material()
     this.#endpoints = this.#makeEndpoints()
     // Clients that start together spread over the members.
@@ -125,14 +127,10 @@ export class EtcdClient {
 
   /** It belongs to no call, for all of them wait for it: so it has a time limit of its own. */
   async #authenticate(credentials: { name: string; password: string }): Promise<string> {
-    const { requestTimeout, connectionTimeout } = this.#options
-    const call = new BackgroundCall(this.#runtime, requestTimeout, connectionTimeout)
-    try {
-      const reply = await this.#send(authenticate, credentials, noMetadata, call)
-      return reply.token
-    } finally {
-      call.done()
-    }
+    const reply = await this.#background.run((call) =>
+      this.#send(authenticate, credentials, noMetadata, call),
+    )
+    return reply.token
   }
 
   /** A member to ask now: the one that was asked last, or another one that is connected. */
@@ -221,7 +219,11 @@ export class EtcdClient {
   async #probe(endpoint: EtcdEndpoint): Promise<void> {
     if (this.#probing.has(endpoint) || endpoint.suspect) return
     this.#probing.add(endpoint)
-    const call = new BackgroundCall(this.#runtime, PROBE_TIMEOUT)
+    const call = new BackgroundCall({
+      runtime: this.#runtime,
+      requestTimeout: PROBE_TIMEOUT,
+      connectionTimeout: PROBE_TIMEOUT,
+    })
     try {
       const metadata = this.#authentication?.known ?? noMetadata
       await endpoint.request(range, { key: 'health' }, metadata, call, this.#runtime.now())

@@ -1,5 +1,5 @@
 import { LibkvError } from '@libkv/core'
-import { within } from '@libkv/core/driver'
+import { BackgroundWork, Leases, TtlByLease } from '@libkv/core/driver'
 import type {
   Call,
   Check,
@@ -18,13 +18,13 @@ import type {
 import type { Capabilities } from '@libkv/core'
 import { EtcdClient } from './etcd-client.ts'
 import { isCompacted } from './etcd-errors.ts'
-import { EtcdLeases } from './etcd-lease.ts'
-import type { EtcdLease } from './etcd-lease.ts'
+import { EtcdFeed } from './etcd-feed.ts'
+import { EtcdLeases } from './etcd-leases.ts'
+import type { EtcdLease } from './etcd-leases.ts'
 import type { ResolvedEtcdOptions } from './etcd-options.ts'
 import type { KeyRange, RangeRequest, TxnReply } from './etcd-codec.ts'
 import { deleteRange, put, range, txn } from './etcd-methods.ts'
 import { deletesOf, rangeOf, rangeOfScope } from './etcd-requests.ts'
-import { EtcdFeed } from './etcd-watch.ts'
 
 export const etcdCapabilities: Capabilities = {
   transactions: true,
@@ -39,7 +39,7 @@ export const etcdCapabilities: Capabilities = {
 /** How many keys a list asks for at once. */
 const PAGE = 10_000
 
-/** What a key's lease has on top of its time to live, in milliseconds: time for the put that follows the grant. */
+/** What a key's lease lasts beyond its time to live, in ms: time for the put that follows the grant. */
 const LEASE_MARGIN = 250
 
 /** libkv's contract in terms of etcd's v3 API (https://etcd.io/docs/v3.5/learning/api/). */
@@ -50,13 +50,20 @@ export class EtcdDriver implements Driver {
   readonly capabilities: Capabilities = etcdCapabilities
   readonly #options: ResolvedEtcdOptions
   readonly #client: EtcdClient
-  readonly #feeds = new Set<EtcdFeed>()
-  readonly #leases: EtcdLeases
+  readonly #background: BackgroundWork
+  readonly #leases: Leases<EtcdLease>
+  readonly #ttl: TtlByLease<EtcdLease>
 
   constructor(options: ResolvedEtcdOptions) {
     this.#options = options
     this.#client = new EtcdClient(options)
-    this.#leases = new EtcdLeases(this.#client, options)
+    this.#background = new BackgroundWork(options)
+    this.#leases = new Leases(new EtcdLeases(this.#client), this.#background, options.runtime)
+    this.#ttl = new TtlByLease(this.#leases, {
+      runtime: options.runtime,
+      margin: LEASE_MARGIN,
+      share: true,
+    })
     this.endpoint = options.addresses.join(',')
     this.secrets = [options.credentials?.password, options.tls?.passphrase].filter(isGiven)
   }
@@ -78,9 +85,9 @@ export class EtcdDriver implements Driver {
   }
 
   commit(checks: readonly Check[], writes: readonly Write[], call: Call): Promise<CommitOutcome> {
-    return writes.some((write) => timeToLive(write) > 0)
-      ? this.#commitWithTtl(checks, writes, call)
-      : this.#commit(checks, writes, undefined, call)
+    return writes.some((write) => write.type === 'put' && write.ttl !== undefined)
+      ? this.#ttl.commit(writes, call, (leases) => this.#commit(checks, writes, leases, call))
+      : this.#commit(checks, writes, [], call)
   }
 
   async removeTree(tree: Tree, call: Call): Promise<number> {
@@ -93,16 +100,9 @@ export class EtcdDriver implements Driver {
   }
 
   observe(scope: Scope, observer: Observer): Observation {
-    const feed = new EtcdFeed(this.#client, this.#options, scope, observer, (call) =>
+    return new EtcdFeed(this.#client, this.#options, scope, observer, (call) =>
       this.#readScope(scope, call),
     )
-    this.#feeds.add(feed)
-    return {
-      close: () => {
-        this.#feeds.delete(feed)
-        feed.close()
-      },
-    }
   }
 
   openSession(ttl: number, call: Call): Promise<DriverSession> {
@@ -120,9 +120,7 @@ export class EtcdDriver implements Driver {
   }
 
   async close(): Promise<void> {
-    for (const feed of this.#feeds) feed.close()
-    const { runtime, connectionTimeout } = this.#options
-    await within(runtime, connectionTimeout, this.#leases.drain())
+    await this.#background.drain()
     this.#client.close()
   }
 
@@ -146,48 +144,14 @@ export class EtcdDriver implements Driver {
       : this.#client.request(range, rangeOfScope(scope), call)
   }
 
-  /** A grant and a put: two round trips. All keys with a time to live get a lease of their own. */
-  async #commitWithTtl(
-    checks: readonly Check[],
-    writes: readonly Write[],
-    call: Call,
-  ): Promise<CommitOutcome> {
-    const { runtime } = this.#options
-    const grantedAt = runtime.now()
-    const leases = new Map<number, EtcdLease>()
-    const revoke = (): void => {
-      for (const lease of leases.values()) this.#leases.revoke(lease)
-    }
-    try {
-      for (const ttl of new Set(writes.map(timeToLive))) {
-        if (ttl > 0) leases.set(ttl, await this.#leases.grant(ttl + LEASE_MARGIN, call))
-      }
-      if (call.settled) throw new LibkvError('CLOSED', 'nobody waits for the answer any more')
-      const outcome = await this.#commit(checks, writes, leases, call)
-      if (!outcome.committed) {
-        revoke()
-        return outcome
-      }
-      // The put was slow: without this the key would go too early.
-      for (const [ttl, lease] of leases) {
-        if (runtime.now() - grantedAt > lease.ttl - ttl) await lease.renew(call)
-      }
-      return outcome
-    } catch (error) {
-      // An ambiguous put may be there: its key then goes with its lease, in time.
-      if (!(error instanceof LibkvError) || !error.ambiguous) revoke()
-      throw error
-    }
-  }
-
   async #commit(
     checks: readonly Check[],
     writes: readonly Write[],
-    leases: ReadonlyMap<number, EtcdLease> | undefined,
+    leases: readonly (EtcdLease | undefined)[],
     call: Call,
   ): Promise<CommitOutcome> {
-    const leased = writes.map((write) => {
-      const lease = leases?.get(timeToLive(write)) ?? sessionOf(write)
+    const leased = writes.map((write, i) => {
+      const lease = leases[i] ?? sessionOf(write)
       return lease === undefined ? write : { ...write, lease: lease.id }
     })
     const [only] = leased
@@ -220,8 +184,6 @@ export class EtcdDriver implements Driver {
     }
   }
 }
-
-const timeToLive = (write: Write): number => (write.type === 'put' ? (write.ttl ?? 0) : 0)
 
 const sessionOf = (write: Write): DriverSession | undefined =>
   write.type === 'put' ? write.session : undefined

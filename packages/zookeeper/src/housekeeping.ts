@@ -1,6 +1,6 @@
-import type { BackgroundCall } from '@libkv/core/driver'
+import { BackgroundWork } from '@libkv/core/driver'
+import type { Call } from '@libkv/core/driver'
 import type { Timer } from '@libkv/core'
-import { backgroundCall } from './background-call.ts'
 import type { ZooKeeperClient } from './client/index.ts'
 import type { KnownDirectories } from './known-directories.ts'
 import { readBoth } from './zookeeper-connection.ts'
@@ -25,6 +25,7 @@ export class Housekeeping {
   readonly #client: ZooKeeperClient
   readonly #options: ResolvedZooKeeperOptions
   readonly #directories: KnownDirectories
+  readonly #background: BackgroundWork
   readonly #pending = new Set<string>()
   readonly #records = new Set<string>()
   readonly #lines = new Set<string>()
@@ -41,6 +42,7 @@ export class Housekeeping {
     this.#client = client
     this.#options = options
     this.#directories = directories
+    this.#background = new BackgroundWork(options)
   }
 
   /**
@@ -110,7 +112,7 @@ export class Housekeeping {
 
   /** Removes the record of a node that is gone, on the condition that no other has come in its place. */
   async #removeRecord(of: string): Promise<void> {
-    await this.#quietly(async (call) => {
+    await this.#inBackground(async (call) => {
       const guard = guardOf(of)
       const [[node = null, record = null], guardStat] = await Promise.all([
         readBoth(this.#client, of, call),
@@ -129,25 +131,19 @@ export class Housekeeping {
 
   /** Removes a directory, if it is empty, and then what is above it. */
   async #prune(directory: string): Promise<void> {
-    await this.#quietly(async (call) => {
+    await this.#inBackground(async (call) => {
       for (let path = directory; path !== '/'; path = parentOf(path)) {
         if (!(await this.#remove(path, call))) return
       }
     })
   }
 
-  async #quietly(work: (call: BackgroundCall) => Promise<void>): Promise<void> {
-    const call = backgroundCall(this.#options)
-    try {
-      await work(call)
-    } catch {
-      // Not allowed, or not reachable: it stays.
-    } finally {
-      call.done()
-    }
+  /** What is not allowed, or not reachable, stays. */
+  async #inBackground(work: (call: Call) => Promise<void>): Promise<void> {
+    await this.#background.run(work).catch(() => undefined)
   }
 
-  async #remove(path: string, call: BackgroundCall): Promise<boolean> {
+  async #remove(path: string, call: Call): Promise<boolean> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const guard = guardOf(path)
       const [[node = null, record = null], guardStat] = await Promise.all([

@@ -30,7 +30,7 @@ export class KeyFeed extends ZooKeeperFeed {
     this.due()
   }
 
-  protected override async read(call: BackgroundCall): Promise<void> {
+  protected override async readWatched(call: BackgroundCall): Promise<void> {
     if (await this.#isAsKnown(call)) return
     const watching = this.#isWatching ? undefined : this.#watch(call)
     const reading = this.context.connection.read(this.#key, this.#path, this.#isBehind, call)

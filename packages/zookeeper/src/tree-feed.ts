@@ -47,7 +47,7 @@ export class TreeFeed extends ZooKeeperFeed {
     this.due()
   }
 
-  protected override async read(call: BackgroundCall): Promise<void> {
+  protected override async readWatched(call: BackgroundCall): Promise<void> {
     if (this.#hasGap) await this.#readAll(call)
     else await this.#readChanged(call)
   }

@@ -1,8 +1,7 @@
 import { LibkvError } from '@libkv/core'
-import { backoff } from '@libkv/core/driver'
+import { BackgroundCall, backoff } from '@libkv/core/driver'
 import type { Call } from '@libkv/core/driver'
 import type { Timer } from '@libkv/core'
-import { backgroundCall } from './background-call.ts'
 import type { ZooKeeperClient } from './client/index.ts'
 import type { Housekeeping } from './housekeeping.ts'
 import { ZooKeeperConnection } from './zookeeper-connection.ts'
@@ -99,7 +98,7 @@ export class TtlSession {
 
   async #end(mortal: Mortal, failures: number): Promise<void> {
     const { runtime } = this.#options
-    const call = backgroundCall(this.#options)
+    const call = new BackgroundCall(this.#options)
     try {
       if (!this.isOver) await this.#delete(mortal, call)
     } catch {

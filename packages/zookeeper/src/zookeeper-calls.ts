@@ -5,31 +5,6 @@ import type { Call as ClientCall } from './client/index.ts'
 /** The part of a call's time that is kept to report why no server was reached. */
 const REPORTING_SHARE = 0.05
 
-/** Reads on behalf of a call that writes: whether they were sent says nothing about the write. */
-export class ReadingCall {
-  readonly deadline: number
-  readonly connectDeadline: number
-  readonly #call: Call
-
-  constructor(call: Call) {
-    this.#call = call
-    this.deadline = call.deadline
-    this.connectDeadline = call.connectDeadline
-  }
-
-  get settled(): boolean {
-    return this.#call.settled
-  }
-
-  markSent(): void {
-    // Reading changes nothing.
-  }
-
-  onCancel(callback: () => void): void {
-    this.#call.onCancel(callback)
-  }
-}
-
 /** A call that is told at which position of the history the server has answered, or answered first. */
 export class PositionedCall {
   readonly deadline: number

@@ -1,5 +1,5 @@
 import { LibkvError, isLibkvError } from '@libkv/core'
-import { within } from '@libkv/core/driver'
+import { settleWithin } from '@libkv/core/driver'
 import type {
   Call,
   Check,
@@ -148,8 +148,8 @@ export class ZooKeeperDriver implements Driver {
   async close(): Promise<void> {
     for (const feed of this.#feeds) feed.close()
     const { runtime, connectionTimeout } = this.#options
-    await within(runtime, connectionTimeout, this.#sessions.close())
-    await within(runtime, connectionTimeout, this.#housekeeping.close())
+    await settleWithin(runtime, connectionTimeout, this.#sessions.close())
+    await settleWithin(runtime, connectionTimeout, this.#housekeeping.close())
     const unref = this.#client.ref()
     await this.#client.close()
     unref()

@@ -1,7 +1,6 @@
 import { LibkvError } from '@libkv/core'
-import { tlsReason } from '@libkv/core/driver'
+import { BackgroundCall, tlsReason } from '@libkv/core/driver'
 import type { Call } from '@libkv/core/driver'
-import { backgroundCall } from './background-call.ts'
 import { ZooKeeperClient } from './client/index.ts'
 import type { ClientOptions } from './client/index.ts'
 import type { Housekeeping } from './housekeeping.ts'
@@ -74,7 +73,7 @@ export class ZooKeeperSessions {
 
   /** It belongs to no call, for all that write such keys share it. */
   #openForTtl(timeout: number): Promise<TtlSession> {
-    const call = backgroundCall(this.#options)
+    const call = new BackgroundCall(this.#options)
     const opening = this.#connect(timeout, call).then((client) => {
       const session = new TtlSession(client, this.#options, this.#housekeeping, () => {
         this.#forget(timeout, opening)

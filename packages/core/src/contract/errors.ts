@@ -107,6 +107,15 @@ export class LibkvError extends Error {
     return this.#current
   }
 
+  /** A copy with other details, for authors of backends and recipes. */
+  with(
+    changes: ErrorDetails & { readonly code?: ErrorCode; readonly message?: string },
+  ): LibkvError {
+    const { code, message, backend, key, retryable, ambiguous, current, cause } = this
+    const details = { backend, key, retryable, ambiguous, current, cause, ...changes }
+    return new LibkvError(changes.code ?? code, changes.message ?? message, details)
+  }
+
   /**
    * Everything but the stack, the cause and the value in {@link current}: for logs, and for the way to another thread or
    * process, which {@link LibkvError.fromJSON} ends. (`structuredClone` and `postMessage` drop the code of any error.)

@@ -26,7 +26,7 @@ import type { Ttl } from '../contract/ttl.ts'
 import type { Value } from '../contract/values.ts'
 import { SessionKeeper } from '../sessions/session-keeper.ts'
 import { bytesOf } from '../contract/values.ts'
-import { within } from '../calls/within.ts'
+import { settleWithin } from '../calls/settle-within.ts'
 import { KeyWatch } from '../watches/watch-key.ts'
 import { TreeWatch } from '../watches/watch-tree.ts'
 
@@ -295,7 +295,7 @@ class KvStore implements Store {
     for (const watch of this.#watches) watch.end()
     // What the server cannot be told in time goes with the sessions' own deadlines.
     const { runtime, connectionTimeout } = this.#options
-    await within(runtime, connectionTimeout, this.#sessions.close())
+    await settleWithin(runtime, connectionTimeout, this.#sessions.close())
     await this.#driver.close()
   }
 

@@ -1,7 +1,7 @@
 import type { Runtime } from '../contract/runtime.ts'
 
-/** Waits for work, but not for longer than `ms` milliseconds. What becomes of the work does not matter. */
-export function within(runtime: Runtime, ms: number, work: Promise<unknown>): Promise<void> {
+/** Resolves when the work has settled, whatever its outcome, at the latest after `ms`. */
+export function settleWithin(runtime: Runtime, ms: number, work: Promise<unknown>): Promise<void> {
   return new Promise((resolve) => {
     const timer = runtime.setTimer(resolve, ms)
     const done = (): void => {

@@ -1,75 +1,55 @@
 import type { Metadata } from '@grpc/grpc-js'
-import { BackgroundCall, backoff } from '@libkv/core/driver'
-import { LibkvError, isLibkvError } from '@libkv/core'
-import type { Change, Observation, Observer, Scan, Scope } from '@libkv/core/driver'
-import type { Timer } from '@libkv/core'
+import { LibkvError } from '@libkv/core'
+import { Feed } from '@libkv/core/driver'
+import type { Call, Change, Observer, Scan, Scope } from '@libkv/core/driver'
 import type { EtcdClient } from './etcd-client.ts'
-import type { ResolvedEtcdOptions } from './etcd-options.ts'
 import type { WatchEvent, WatchReply, WatchRequest } from './etcd-codec.ts'
 import type { Stream } from './etcd-endpoint.ts'
 import { watch } from './etcd-methods.ts'
+import type { ResolvedEtcdOptions } from './etcd-options.ts'
 import { rangeOfScope } from './etcd-requests.ts'
 
 /**
  * The change feed of a scope: one read, then a watch from the revision after it. It resumes after the last event that it
- * saw, never after the revision in a header, which may be ahead of the events; it reads again when the history it needs was
- * compacted, or is not that of this server any more.
+ * received, never after the revision in a header, which may be ahead of the events; it reads again when the history it needs
+ * was compacted, or belongs to another server.
  */
-export class EtcdFeed implements Observation {
+export class EtcdFeed extends Feed {
   readonly #client: EtcdClient
-  readonly #options: ResolvedEtcdOptions
   readonly #scope: Scope
-  readonly #observer: Observer
-  readonly #read: (call: BackgroundCall) => Promise<Scan>
-  /** The first revision that was not seen; undefined when it has to read. */
+  readonly #read: (call: Call) => Promise<Scan>
+  /** The first revision not received yet; undefined when it has to read. */
   #next: bigint | undefined
-  #call: BackgroundCall | undefined
   #stream: Stream<WatchRequest, WatchReply> | undefined
-  #retry: Timer | undefined
-  #failures = 0
-  #closed = false
 
   constructor(
     client: EtcdClient,
     options: ResolvedEtcdOptions,
     scope: Scope,
     observer: Observer,
-    read: (call: BackgroundCall) => Promise<Scan>,
+    read: (call: Call) => Promise<Scan>,
   ) {
+    super(options, observer)
     this.#client = client
-    this.#options = options
     this.#scope = scope
-    this.#observer = observer
     this.#read = read
-    void this.#run()
+    this.due()
   }
 
-  close(): void {
-    this.#closed = true
-    this.#retry?.cancel()
-    this.#call?.cancel()
+  protected override release(): void {
     this.#stream?.cancel()
   }
 
-  async #run(): Promise<void> {
-    const { runtime, requestTimeout, connectionTimeout } = this.#options
-    const call = new BackgroundCall(runtime, requestTimeout, connectionTimeout)
-    this.#call = call
-    try {
-      if (this.#next === undefined) {
-        const { entries, revision } = await this.#read(call)
-        if (this.#closed) return
-        this.#next = revision + 1n
-        this.#observer.snapshot(entries, revision)
-      }
-      const { stream, metadata } = await this.#client.stream(watch, call)
-      if (this.#closed) stream.cancel()
-      else this.#follow(stream, metadata)
-    } catch (error) {
-      this.#failed(error)
-    } finally {
-      call.done()
+  protected override async read(call: Call): Promise<void> {
+    if (this.#next === undefined) {
+      const { entries, revision } = await this.#read(call)
+      if (this.isClosed) return
+      this.#next = revision + 1n
+      this.observer.snapshot(entries, revision)
     }
+    const { stream, metadata } = await this.#client.stream(watch, call)
+    if (this.isClosed) stream.cancel()
+    else this.#follow(stream, metadata)
   }
 
   #follow(stream: Stream<WatchRequest, WatchReply>, metadata: Metadata): void {
@@ -81,21 +61,21 @@ export class EtcdFeed implements Observation {
       over = true
       stream.cancel()
       this.#stream = undefined
-      this.#failed(this.#client.streamFailed(error, metadata))
+      this.failed(this.#client.streamFailed(error, metadata))
     }
     stream.on('error', end)
     stream.on('end', () => {
       end(new LibkvError('NOT_REACHABLE', 'the watch stream ended', { retryable: true }))
     })
     stream.on('data', (reply: WatchReply) => {
-      if (over || this.#closed) return
+      if (over || this.isClosed) return
       const problem = this.#problemIn(reply)
       if (problem !== undefined) {
         end(problem)
         return
       }
       if (reply.created) {
-        this.#failures = 0
+        this.succeeded()
         return
       }
       // An event that is too large for one message comes in parts.
@@ -103,7 +83,7 @@ export class EtcdFeed implements Observation {
       if (reply.fragment) return
       const events = fragments
       fragments = []
-      this.#tell(events, reply.revision)
+      this.#report(events, reply.revision)
     })
     stream.write({ ...rangeOfScope(this.#scope), from: this.#next ?? 0n })
   }
@@ -123,7 +103,7 @@ export class EtcdFeed implements Observation {
     return undefined
   }
 
-  #tell(events: readonly WatchEvent[], headerRevision: bigint): void {
+  #report(events: readonly WatchEvent[], headerRevision: bigint): void {
     const last = events.at(-1)
     if (last === undefined) {
       // A notification of progress: all up to there has been seen.
@@ -133,18 +113,6 @@ export class EtcdFeed implements Observation {
     const revision = last.type === 'put' ? last.entry.revision : last.revision
     this.#next = revision + 1n
     const changes = events.filter((event): event is Change => event.type !== 'other')
-    if (changes.length > 0) this.#observer.changes(changes, revision)
-  }
-
-  #failed(error: unknown): void {
-    if (this.#closed) return
-    const heals = isLibkvError(error) && (error.retryable || error.code === 'BACKEND_ERROR')
-    if (!heals) {
-      this.#closed = true
-      this.#observer.fail(error as Error)
-      return
-    }
-    const wait = backoff(this.#options.runtime, this.#failures++, 20, 1_000)
-    this.#retry = this.#options.runtime.setTimer(() => void this.#run(), wait)
+    if (changes.length > 0) this.observer.changes(changes, revision)
   }
 }
