@@ -158,9 +158,9 @@ export const lockLossCases: CaseGroup = group(
 
     it('is known at once after the event loop was blocked', async (h) => {
       const { store, runtime } = await h.openFreezable()
-      const held = await store.newLock(h.key(), { ttl: h.ttl }).lock()
+      const held = await store.newLock(h.key(), { ttl: h.steadyTtl }).lock()
       assert.equal(held.isHeld(), true)
-      runtime.leap(h.ttl * 3)
+      runtime.leap(h.steadyTtl * 3)
       assert.equal(held.isHeld(), false)
       assert.equal(held.signal.aborted, true)
       assert.ok(isLibkvError(held.signal.reason, 'LOCK_LOST'))
@@ -168,9 +168,9 @@ export const lockLossCases: CaseGroup = group(
 
     it('is known from a signal that was taken before', async (h) => {
       const { store, runtime } = await h.openFreezable()
-      const held = await store.newLock(h.key(), { ttl: h.ttl }).lock()
+      const held = await store.newLock(h.key(), { ttl: h.steadyTtl }).lock()
       const { signal } = held
-      runtime.leap(h.ttl * 3)
+      runtime.leap(h.steadyTtl * 3)
       await atMost(h.ttl * 2, 'the signal', () => waitFor('the signal fires', () => signal.aborted))
       assert.ok(isLibkvError(signal.reason, 'LOCK_LOST'))
     })

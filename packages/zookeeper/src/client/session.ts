@@ -51,6 +51,8 @@ export class Session implements ConnectionOwner {
   #granted = false
   /** How often in a row servers hung up when they were asked. */
   #refusals = 0
+  /** How many attempts in a row ended because nothing came in time. */
+  #silences = 0
   /** How many uses of the session keep the process alive. */
   #refs: number
   #closing: Promise<void> | undefined
@@ -188,6 +190,7 @@ export class Session implements ConnectionOwner {
     this.#connection = connection
     const patience = this.#connectTimeout()
     const giveUp = (): void => {
+      this.#silences++
       // Silence is no refusal.
       this.#askedAt = undefined
       connection.giveUp(patience)
@@ -202,9 +205,16 @@ export class Session implements ConnectionOwner {
     if (this.#connection !== undefined) this.#connection.keepAlive = keepAlive
   }
 
+  /**
+   * The time of one attempt, in milliseconds. It doubles when no server has granted a new session in time: all of them may be
+   * busy. A session that exists is resumed at another server soon, before it expires.
+   */
   #connectTimeout(): number {
-    const share = ((this.timeout || this.#settings.sessionTimeout) * 2) / 3 / this.#hosts.size
-    return this.#settings.connectTimeout ?? Math.round(Math.min(5000, Math.max(500, share)))
+    const { connectTimeout, sessionTimeout } = this.#settings
+    const share = ((this.timeout || sessionTimeout) * 2) / 3 / this.#hosts.size
+    const isNew = this.identity.id === NEW_SESSION.id
+    const rounds = isNew ? Math.floor(this.#silences / this.#hosts.size) : 0
+    return connectTimeout ?? Math.round(Math.min(5000, Math.max(500, share) * 2 ** rounds))
   }
 
   /**
@@ -235,6 +245,7 @@ export class Session implements ConnectionOwner {
     }
     this.#granted = true
     this.#refusals = 0
+    this.#silences = 0
     this.identity = { id, password }
     this.timeout = timeout
     this.#heartbeat = new Heartbeat(
@@ -284,6 +295,7 @@ export class Session implements ConnectionOwner {
     this.timeout = 0
     this.pipeline.answeredAt = Number.NEGATIVE_INFINITY
     this.#refusals = 0
+    this.#silences = 0
     this.watches.clear()
     if (this.#finishClosing !== undefined) {
       this.#finishClosing()

@@ -176,6 +176,26 @@ describe('a connection to ZooKeeper', () => {
     }
   })
 
+  it('gives a server that is slow to grant sessions more time with each attempt', async () => {
+    const waits: number[] = []
+    const slow = createServer((socket) => {
+      const since = performance.now()
+      socket.resume().on('close', () => waits.push(performance.now() - since))
+    }).listen(0, '127.0.0.1')
+    await once(slow, 'listening')
+    const { port } = slow.address() as AddressInfo
+    try {
+      await using client = clientOf([`127.0.0.1:${String(port)}`], { sessionTimeout: 900 })
+      client.connect(within(WAIT_TIMEOUT)).catch(() => undefined)
+      await waitFor(() => waits.length >= 3, { what: 'three attempts' })
+      const [first = 0, second = 0, third = 0] = waits
+      expect(second).toBeGreaterThan(first * 1.3)
+      expect(third).toBeGreaterThan(second * 1.3)
+    } finally {
+      slow.close()
+    }
+  })
+
   it('may deliver one byte at a time', async () => {
     await using client = clientOf([proxy.endpoint])
     proxy.slice = 1
