@@ -18,7 +18,9 @@ export function closeCases({ backend, openAt }: BackendUnderTest): void {
         import { ${backend} } from '@libkv/${backend}'
         const kv = ${backend}(${JSON.stringify(servers().endpoints)})
         ${body}
-        console.log(process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length)`
+        const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+        for (let turns = 0; turns < 100 && timers() > 0; turns++) await new Promise(setImmediate)
+        console.log(timers())`
       const child = spawn(
         process.execPath,
         ['--conditions=@libkv/source', '--import', 'tsx', '--input-type=module', '--eval', program],

@@ -82,7 +82,7 @@ export function seeded(seed: number): () => number {
 export async function run(program: string): Promise<{ code: number | null; output: string }> {
   const imports = `
     const { ZooKeeperClient } = await import('./packages/zookeeper/src/client/index.ts')
-    const { systemRuntime: runtime } = await import('./packages/core/src/runtime.ts')`
+    const { systemRuntime: runtime } = await import('./packages/core/src/contract/runtime.ts')`
   const child = spawn(
     process.execPath,
     ['--import', 'tsx', '--input-type=module', '-e', `${imports}\n${program}`],
