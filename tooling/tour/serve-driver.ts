@@ -107,8 +107,8 @@ function operationsOf(driver: Driver): Served {
       return entry && plain(entry)
     },
     scan: async (call, prefix, request) => {
-      const { entries, revision } = await driver.scan(prefix, request, call)
-      return { entries: entries.map(plain), revision }
+      const { entries } = await driver.scan(prefix, request, call)
+      return { entries: entries.map(plain) }
     },
     commit: async (call, checks, writes) =>
       plainOutcome(await driver.commit(checks, writes.map(withSession), call)),

@@ -33,7 +33,7 @@ export class ConsulAccess {
    */
   async refuseIfHidden(prefix: string, call: Call): Promise<void> {
     if (!(await this.mayHide(call)) || !isPrintable(prefix)) return
-    const key = `${prefix}.libkv-access`
+    const key = `${prefix}libkv-access`
     await this.#client.request({ method: 'GET', path: `kv/${pathOf(key)}` }, [200, 404], call)
   }
 }

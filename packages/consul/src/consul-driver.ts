@@ -28,9 +28,6 @@ import type { ConsulLease } from './consul-leases.ts'
 import { readByTxn } from './consul-txn.ts'
 import { ConsulFeeds } from './consul-watch.ts'
 
-/** Below this segment core keeps the lines of locks, whose revisions it needs. */
-const RESERVED = /(?:^|\/)\.libkv\//
-
 export function consulCapabilities(minimumTtl: number): Capabilities {
   return {
     transactions: true,
@@ -93,23 +90,22 @@ export class ConsulDriver implements Driver {
     const mode = modeOf(request)
     if (!isPrintable(prefix)) {
       const tree = { Verb: 'get-tree', Key: prefix } as const
-      return { entries: await readByTxn(this.#client, tree, mode, call), revision: 0n }
+      return { entries: await readByTxn(this.#client, tree, mode, call) }
     }
-    const onlyNames = request.keysOnly ?? (!request.values && !RESERVED.test(prefix))
-    const { status, body, index } = await this.#client.request(
+    const onlyNames = request.fields === 'keys'
+    const { status, body } = await this.#client.request(
       { method: 'GET', path: `kv/${pathOf(prefix)}?${onlyNames ? 'keys' : 'recurse'}&${mode}` },
       [200, 404],
       call,
     )
-    const revision = BigInt(index)
     if (status === 404) {
       await this.#access.refuseIfHidden(prefix, call)
-      return { entries: [], revision }
+      return { entries: [] }
     }
     const entries = onlyNames
       ? (JSON.parse(body.toString()) as string[]).map(nameOnly)
       : parseEntries(body)
-    return { entries, revision }
+    return { entries }
   }
 
   commit(checks: readonly Check[], writes: readonly Write[], call: Call): Promise<CommitOutcome> {

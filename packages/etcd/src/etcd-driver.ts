@@ -10,7 +10,6 @@ import type {
   Observation,
   Observer,
   ReadRequest,
-  Scan,
   Scope,
   Tree,
   Write,
@@ -19,6 +18,7 @@ import type { Capabilities } from '@libkv/core'
 import { EtcdClient } from './etcd-client.ts'
 import { isCompacted } from './etcd-errors.ts'
 import { EtcdFeed } from './etcd-feed.ts'
+import type { EtcdScan } from './etcd-feed.ts'
 import { EtcdLeases } from './etcd-leases.ts'
 import type { EtcdLease } from './etcd-leases.ts'
 import type { ResolvedEtcdOptions } from './etcd-options.ts'
@@ -73,7 +73,7 @@ export class EtcdDriver implements Driver {
     return entries[0] ?? null
   }
 
-  async scan(prefix: string, request: ReadRequest, call: Call): Promise<Scan> {
+  async scan(prefix: string, request: ReadRequest, call: Call): Promise<EtcdScan> {
     for (;;) {
       try {
         return await this.#scan(prefix, request, call)
@@ -124,7 +124,7 @@ export class EtcdDriver implements Driver {
     this.#client.close()
   }
 
-  async #scan(prefix: string, request: ReadRequest, call: Call): Promise<Scan> {
+  async #scan(prefix: string, request: ReadRequest, call: Call): Promise<EtcdScan> {
     const first = { ...rangeRequest(rangeOf(prefix), request), limit: PAGE }
     const { revision, entries, next } = await this.#client.request(range, first, call)
     if (next === undefined) return { entries, revision }
@@ -138,9 +138,9 @@ export class EtcdDriver implements Driver {
     return { entries: all, revision }
   }
 
-  #readScope(scope: Scope, call: Call): Promise<Scan> {
+  #readScope(scope: Scope, call: Call): Promise<EtcdScan> {
     return 'prefix' in scope
-      ? this.scan(scope.prefix, { consistency: 'linearizable', values: true }, call)
+      ? this.scan(scope.prefix, { consistency: 'linearizable', fields: 'all' }, call)
       : this.#client.request(range, rangeOfScope(scope), call)
   }
 
@@ -188,9 +188,9 @@ export class EtcdDriver implements Driver {
 const sessionOf = (write: Write): DriverSession | undefined =>
   write.type === 'put' ? write.session : undefined
 
-const rangeRequest = (keys: KeyRange, { values, consistency }: ReadRequest): RangeRequest => ({
+const rangeRequest = (keys: KeyRange, { fields, consistency }: ReadRequest): RangeRequest => ({
   ...keys,
-  keysOnly: !values,
+  keysOnly: fields !== 'all',
   stale: consistency === 'stale',
 })
 

@@ -1,13 +1,19 @@
 import type { Metadata } from '@grpc/grpc-js'
 import { LibkvError } from '@libkv/core'
 import { Feed } from '@libkv/core/driver'
-import type { Call, Change, Observer, Scan, Scope } from '@libkv/core/driver'
+import type { Call, Change, Entry, Observer, Scope } from '@libkv/core/driver'
 import type { EtcdClient } from './etcd-client.ts'
 import type { WatchEvent, WatchReply, WatchRequest } from './etcd-codec.ts'
 import type { Stream } from './etcd-endpoint.ts'
 import { watch } from './etcd-methods.ts'
 import type { ResolvedEtcdOptions } from './etcd-options.ts'
 import { rangeOfScope } from './etcd-requests.ts'
+
+/** The entries of a scope, and the revision up to which they are complete. */
+export interface EtcdScan {
+  readonly entries: readonly Entry[]
+  readonly revision: bigint
+}
 
 /**
  * The change feed of a scope: one read, then a watch from the revision after it. It resumes after the last event that it
@@ -17,7 +23,7 @@ import { rangeOfScope } from './etcd-requests.ts'
 export class EtcdFeed extends Feed {
   readonly #client: EtcdClient
   readonly #scope: Scope
-  readonly #read: (call: Call) => Promise<Scan>
+  readonly #read: (call: Call) => Promise<EtcdScan>
   /** The first revision not received yet; undefined when it has to read. */
   #next: bigint | undefined
   #stream: Stream<WatchRequest, WatchReply> | undefined
@@ -27,7 +33,7 @@ export class EtcdFeed extends Feed {
     options: ResolvedEtcdOptions,
     scope: Scope,
     observer: Observer,
-    read: (call: Call) => Promise<Scan>,
+    read: (call: Call) => Promise<EtcdScan>,
   ) {
     super(options, observer)
     this.#client = client

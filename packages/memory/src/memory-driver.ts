@@ -55,7 +55,6 @@ export class MemoryDriver implements Driver {
   scan(prefix: string, _request: ReadRequest, call: Call): Promise<Scan> {
     return this.#carry(call, () => ({
       entries: this.#database.select({ prefix }).map(ownCopy),
-      revision: this.#database.revision,
     }))
   }
 

@@ -3,7 +3,7 @@ import type { Check, Write, WriteResult } from '@libkv/core/driver'
 import { bornNow, diesNow, directoryAcl, mayDiffer, movedNow } from './zookeeper-births.ts'
 import type { Acl, MultiOperation, MultiResult, NodeData, Stat } from './client/index.ts'
 import { guardOf } from './zookeeper-guards.ts'
-import { isLockLine, recordOf, tokenOf } from './zookeeper-paths.ts'
+import { parentOf, recordOf, tokenOf } from './zookeeper-paths.ts'
 
 /** A key that a commit is about: what is wanted of it, and what was found. */
 export interface Subject {
@@ -121,17 +121,19 @@ export class CommitPlan {
     this.#conditions.push(this.#node(highest, null), { type: 'delete', path: highest })
   }
 
-  #create({ path, missing }: Subject, { value, session, ttl }: Put): void {
-    for (const directory of missing) this.#createDirectory(directory)
+  #create({ path, missing }: Subject, { value, session, ttl, transient }: Put): void {
+    for (const directory of missing) {
+      this.#createDirectory(directory, transient === true && directory === parentOf(path))
+    }
     const isEphemeral = session !== undefined || ttl !== undefined
     this.#creations.set(path, this.#node(path, value, isEphemeral))
     this.#bumped.add(guardOf(path))
   }
 
-  #createDirectory(path: string): void {
+  #createDirectory(path: string, isTransient = false): void {
     if (this.#creations.has(path)) return
     // The server removes a container when it is empty, whatever its data: so what may become a key is none.
-    const mode = isLockLine(path) ? 'container' : 'persistent'
+    const mode = isTransient ? 'container' : 'persistent'
     const acl = directoryAcl(this.#context.acl)
     this.#creations.set(path, { type: 'create', path, data: null, mode, acl })
     this.#bumped.add(guardOf(path))

@@ -6,12 +6,12 @@ import type { KnownDirectories } from './known-directories.ts'
 import { readBoth } from './zookeeper-connection.ts'
 import { guardOf } from './zookeeper-guards.ts'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
-import { isLockLine, parentOf, recordOf } from './zookeeper-paths.ts'
+import { parentOf, recordOf } from './zookeeper-paths.ts'
 
 /** How long it waits for more to do, in milliseconds: a deletion is often followed by others nearby. */
 const DELAY = 100
-/** The same for the line of a lock, which is often used again. If the process ends before, the servers see to it. */
-const DELAY_OF_LINES = 10_000
+/** The same in ms for a directory that is soon used again. If the process ends before, the servers remove the container. */
+const REUSE_DELAY = 10_000
 
 /** How often one directory is tried when others write meanwhile. */
 const ATTEMPTS = 3
@@ -28,9 +28,12 @@ export class Housekeeping {
   readonly #background: BackgroundWork
   readonly #pending = new Set<string>()
   readonly #records = new Set<string>()
-  readonly #lines = new Set<string>()
+  /** Directories of transient keys. */
+  readonly #reused = new Set<string>()
+  /** Those of them that may be empty. */
+  readonly #resting = new Set<string>()
   #timer: Timer | undefined
-  #timerOfLines: Timer | undefined
+  #restTimer: Timer | undefined
   #working: Promise<void> | undefined
   #closed = false
 
@@ -54,11 +57,11 @@ export class Housekeeping {
     const directory = parentOf(path)
     if (this.#closed || (directory === '/' && !leftRecord)) return
     if (leftRecord) this.#records.add(path)
-    if (isLockLine(directory)) {
-      this.#lines.add(directory)
-      this.#timerOfLines ??= this.#workAfter(DELAY_OF_LINES, () => {
-        this.#timerOfLines = undefined
-        this.#takeLines()
+    if (this.#reused.has(directory)) {
+      this.#resting.add(directory)
+      this.#restTimer ??= this.#workAfter(REUSE_DELAY, () => {
+        this.#restTimer = undefined
+        this.#takeResting()
       })
     } else {
       this.#pending.add(directory)
@@ -68,18 +71,26 @@ export class Housekeeping {
     }
   }
 
+  /** Leaves a directory alone for a while when it becomes empty: see `transient` in the driver's `Write`. */
+  expectReuse(directory: string): void {
+    this.#reused.add(directory)
+  }
+
   /** Takes no more, and resolves when what was taken is done. */
   async close(): Promise<void> {
     this.#closed = true
     this.#timer?.cancel()
-    this.#timerOfLines?.cancel()
-    this.#takeLines()
+    this.#restTimer?.cancel()
+    this.#takeResting()
     await this.#work()
   }
 
-  #takeLines(): void {
-    for (const line of this.#lines) this.#pending.add(line)
-    this.#lines.clear()
+  #takeResting(): void {
+    for (const directory of this.#resting) {
+      this.#pending.add(directory)
+      this.#reused.delete(directory)
+    }
+    this.#resting.clear()
   }
 
   #workAfter(delay: number, begin: () => void): Timer {

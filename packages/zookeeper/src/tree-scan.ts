@@ -76,16 +76,15 @@ export async function listKeys(
   { root, rootKey, linearizable }: ScanRequest,
   call: Call,
 ): Promise<Scan> {
-  const position = new PositionedCall(call)
   const barrier = linearizable ? connection.barrier(call) : undefined
-  const found = await connection.client.children(root, position)
+  const found = await connection.client.children(root, call)
   barrier?.check()
   const entries: Entry[] = []
   for (const name of found?.children ?? []) {
     const key = keyOfChild(`${rootKey}/`, name)
     if (key !== undefined) entries.push({ ...NAME_ONLY, key })
   }
-  return { entries, revision: position.zxid }
+  return { entries }
 }
 
 const NAME_ONLY = { value: new Uint8Array(), revision: 0n, createRevision: 0n }

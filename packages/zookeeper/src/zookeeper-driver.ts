@@ -30,7 +30,7 @@ import { ZooKeeperCommits } from './zookeeper-commit.ts'
 import { ZooKeeperConnection } from './zookeeper-connection.ts'
 import { errorOf, errorOfSession } from './zookeeper-errors.ts'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
-import { directoryOf, pathOf } from './zookeeper-paths.ts'
+import { directoryOf, parentOf, pathOf } from './zookeeper-paths.ts'
 import { sessionOf } from './zookeeper-session.ts'
 import { SHORTEST_SESSION, ZooKeeperSessions, clientOptions } from './zookeeper-sessions.ts'
 
@@ -81,23 +81,28 @@ export class ZooKeeperDriver implements Driver {
   }
 
   async scan(prefix: string, read: ReadRequest, call: Call): Promise<Scan> {
-    const { consistency, values, keysOnly = false } = read
+    const { consistency, fields, flat = false } = read
     const request = {
       root: directoryOf(prefix),
       rootKey: prefix.slice(0, -1),
       linearizable: consistency === 'linearizable',
-      values,
+      values: fields === 'all',
     }
     try {
-      if (keysOnly) return await listKeys(this.#connection, request, call)
+      if (fields === 'keys' && flat) return await listKeys(this.#connection, request, call)
       const tree = await scanTree(this.#connection, request, call)
-      return { entries: await entriesOf(this.#connection, tree, call), revision: tree.revision }
+      return { entries: await entriesOf(this.#connection, tree, call) }
     } catch (error) {
       throw errorOf(error)
     }
   }
 
   commit(checks: readonly Check[], writes: readonly Write[], call: Call): Promise<CommitOutcome> {
+    for (const write of writes) {
+      if (write.type === 'put' && write.transient === true) {
+        this.#housekeeping.expectReuse(parentOf(pathOf(write.key)))
+      }
+    }
     // No session has to hear of it while no key has a time to live.
     const short = this.#sessions.haveTtls
       ? undefined

@@ -94,8 +94,3 @@ export function recordOf(path: string): string {
 export function tokenOf(path: string): string {
   return `${path}/${OWN}`
 }
-
-/** The directories below which only the library writes, so that they never become keys and the server may remove them. */
-const lockLine = /(?:^|\/)\.libkv\/lock\/[^/]+$/
-
-export const isLockLine = (path: string): boolean => lockLine.test(path)

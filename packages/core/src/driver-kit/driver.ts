@@ -15,7 +15,7 @@ export interface Driver {
   readonly capabilities: Capabilities
   /** Passwords, tokens and the like, which core removes from every message: servers and proxies may repeat them. */
   readonly secrets?: readonly string[] | undefined
-  /** Reads one key. Without `values` the entry's value may be empty. */
+  /** Reads one key: `null` where it is absent. */
   read(key: string, request: ReadRequest, call: Call): Promise<Entry | null>
   /** Reads all keys that start with `prefix`, in UTF-8 byte order; `prefix` is empty or ends in a slash. */
   scan(prefix: string, request: ReadRequest, call: Call): Promise<Scan>
@@ -43,15 +43,17 @@ export interface Entry {
 
 export interface ReadRequest {
   readonly consistency: 'linearizable' | 'stale'
-  readonly values: boolean
-  /** Of the entries of a scan only the keys are of interest, of a directory that has none below it. */
-  readonly keysOnly?: boolean | undefined
+  /**
+   * Which fields of the entries are needed; a driver may leave out others, as an empty value or `0n`. `revisions`: all but the
+   * value. `keys`: the key alone.
+   */
+  readonly fields: 'all' | 'revisions' | 'keys'
+  /** A hint that a driver may ignore: no key lies deeper than one segment below the prefix. */
+  readonly flat?: boolean | undefined
 }
 
 export interface Scan {
   readonly entries: readonly Entry[]
-  /** The position up to which the entries are complete. */
-  readonly revision: bigint
 }
 
 /** The key is at exactly this revision (and creation), or absent where `expected` is `null`. */
@@ -65,11 +67,20 @@ export type Write =
       readonly type: 'put'
       readonly key: string
       readonly value: Uint8Array
-      /** In milliseconds. */
+      /** Time to live in ms. `ttl`, `session` and `keepSession` exclude each other; without any the key is permanent. */
       readonly ttl?: number | undefined
+      /** Binds the key to a session: the server deletes it when the session ends. */
       readonly session?: DriverSession | undefined
-      /** Instead: the key stays bound to the session that it is bound to. A check in the same commit says that it exists. */
+      /**
+       * Keeps the key's current binding. Every driver must do that: contenders for a lock are woken with it, and one that became
+       * permanent would block the queue. A check in the same commit says that the key exists.
+       */
       readonly keepSession?: boolean | undefined
+      /**
+       * A hint that a driver may ignore: the directory of the key holds nothing but keys that come and go, is often empty and
+       * soon used again. No key ever has the path of that directory.
+       */
+      readonly transient?: boolean | undefined
     }
   | { readonly type: 'delete'; readonly key: string }
 
@@ -106,7 +117,7 @@ export interface Tree {
 export type Scope =
   | {
       readonly key: string
-      /** What the observer knows of the key already: a driver may begin with it instead of a read. */
+      /** A hint that a driver may ignore: the state of the key as it is known already, to begin with instead of a read. */
       readonly known?: Entry | undefined
     }
   | { readonly prefix: string }
@@ -120,8 +131,8 @@ export interface Observer {
   snapshot(entries: readonly Entry[], revision: bigint): void
   changes(changes: readonly Change[], revision: bigint): void
   /**
-   * A driver that learns that something may have changed before it knows what says so here, and asks only if the observation
-   * is still open then.
+   * Optional for a driver: something may have changed. Call it before reading again, and read only if the observation is still
+   * open then.
    */
   stirred?(): void
   /** The feed is over: it met what cannot heal. Connection trouble is none of that. */

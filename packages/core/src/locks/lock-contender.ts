@@ -213,7 +213,12 @@ export class Contender {
   async #enter(): Promise<void> {
     const absent = { key: this.#path, expected: null }
     // Nobody else uses this key: to find it there means that an answer was lost, so to repeat is safe.
-    const outcome = await this.#commit('lock', [absent], [this.#show(this.#path)], {})
+    const outcome = await this.#commit(
+      'lock',
+      [absent],
+      [{ ...this.#show(this.#path), transient: true }],
+      {},
+    )
     if (outcome.committed) {
       this.#revision = this.#createRevision = outcome.revision
       return
@@ -255,7 +260,7 @@ export class Contender {
     const { visibleKey } = this
     const naming = { key: namingKey(this.#directory), expected: this.#naming }
     const conditions = [this.#inLine, naming]
-    const writes = [this.#show(visibleKey)]
+    const writes: Write[] = [this.#show(visibleKey)]
     // Who was named has gone.
     if (this.#naming !== null && !this.#isNamed) writes.push({ type: 'delete', key: naming.key })
     for (;;) {
@@ -290,7 +295,7 @@ export class Contender {
   }
 
   #shown(options: CallOptions): Promise<Entry | null> {
-    const request = { consistency: 'linearizable', values: false } as const
+    const request = { consistency: 'linearizable', fields: 'revisions' } as const
     return this.#context.calls.run(
       { operation: 'lock', key: this.key, repeatable: true },
       options,
@@ -298,7 +303,7 @@ export class Contender {
     )
   }
 
-  #show(key: string): Write {
+  #show(key: string): Write & { type: 'put' } {
     return { type: 'put', key, value: this.#value, session: this.session.driverSession }
   }
 

@@ -57,7 +57,7 @@ export class LockHolding implements HeldLock {
     calls.check(options, callRules, { operation: 'update lock', key: this.key })
     const bytes = bytesOf(value, this.key, backend)
     const put = { type: 'put', key, value: bytes, session: session.driverSession } as const
-    const reading = { consistency: 'linearizable', values: false } as const
+    const reading = { consistency: 'linearizable', fields: 'revisions' } as const
     const description = { operation: 'update lock', key: this.key, repeatable: true }
     if (!this.isHeld()) throw this.#error('LOCK_LOST', 'the lock is not held any more')
     const written = await calls

@@ -38,13 +38,14 @@ export class LockLine {
     options: CallOptions,
   ): Promise<LockLine> {
     const directory = directoryOf(context, key)
-    const request = { consistency: 'linearizable', values } as const
+    const fields = values ? 'all' : 'revisions'
+    const request = { consistency: 'linearizable', fields } as const
     const { calls, driver } = context
     return calls.run({ operation: 'lock', key, repeatable: true }, options, async (call) => {
       const { entries } = await driver.scan(directory, request, call)
       let naming = entries.find((entry) => entry.key === namingKey(directory)) ?? null
       if (naming !== null && !values) {
-        naming = await driver.read(naming.key, { ...request, values: true }, call)
+        naming = await driver.read(naming.key, { ...request, fields: 'all' }, call)
       }
       return new LockLine(directory, entries, naming)
     })
@@ -57,7 +58,7 @@ export class LockLine {
     options: CallOptions,
   ): Promise<ReadonlySet<string>> {
     const directory = directoryOf(context, key)
-    const request = { consistency: 'linearizable', values: false, keysOnly: true } as const
+    const request = { consistency: 'linearizable', fields: 'keys', flat: true } as const
     const { entries } = await context.calls.run(
       { operation: 'lock', key, repeatable: true },
       options,

@@ -3,7 +3,7 @@ import { Calls } from '../calls/calls.ts'
 import type { CallDescription } from '../calls/calls.ts'
 import type { ClientSession } from '../sessions/client-session.ts'
 import { commitOf } from './commit.ts'
-import type { Call, Driver, Scan, WriteResult } from '../driver-kit/driver.ts'
+import type { Call, Driver, ReadRequest, Scan, WriteResult } from '../driver-kit/driver.ts'
 import { LibkvError, isLibkvError } from '../contract/errors.ts'
 import type { KVPair } from '../contract/key-value-pair.ts'
 import { Pair } from '../contract/key-value-pair.ts'
@@ -68,7 +68,7 @@ class KvStore implements Store {
     return atCaller(async () => {
       const name = this.#key('get', key)
       this.#calls.check(options, readRules, { operation: 'get', key: name })
-      const request = { consistency: consistencyOf(options), values: true }
+      const request = { consistency: consistencyOf(options), fields: 'all' } as const
       const entry = await this.#read('get', name, options, (call) =>
         this.#driver.read(this.#keyspace.full(name), request, call),
       )
@@ -82,7 +82,7 @@ class KvStore implements Store {
     return atCaller(async () => {
       const name = this.#key('exists', key)
       this.#calls.check(options, readRules, { operation: 'exists', key: name })
-      const request = { consistency: consistencyOf(options), values: false }
+      const request = { consistency: consistencyOf(options), fields: 'revisions' } as const
       const entry = await this.#read('exists', name, options, (call) =>
         this.#driver.read(this.#keyspace.full(name), request, call),
       )
@@ -92,7 +92,7 @@ class KvStore implements Store {
 
   list(directory: string, options?: ReadOptions): Promise<KVPair[]> {
     return atCaller(async () => {
-      const { entries } = await this.#scan('list', directory, true, options)
+      const { entries } = await this.#scan('list', directory, 'all', options)
       const pairs: KVPair[] = []
       for (const entry of entries) {
         if (this.#keyspace.shows(entry.key)) pairs.push(this.#keyspace.pair(entry))
@@ -103,7 +103,7 @@ class KvStore implements Store {
 
   keys(directory: string, options?: ReadOptions): Promise<string[]> {
     return atCaller(async () => {
-      const { entries } = await this.#scan('keys', directory, false, options)
+      const { entries } = await this.#scan('keys', directory, 'keys', options)
       const keys: string[] = []
       for (const { key } of entries)
         if (this.#keyspace.shows(key)) keys.push(this.#keyspace.strip(key))
@@ -319,12 +319,12 @@ class KvStore implements Store {
   #scan(
     operation: string,
     directory: string,
-    values: boolean,
+    fields: ReadRequest['fields'],
     options: ReadOptions | undefined,
   ): Promise<Scan> {
     const name = this.#directory(operation, directory)
     this.#calls.check(options, readRules, { operation, key: name })
-    const request = { consistency: consistencyOf(options), values }
+    const request = { consistency: consistencyOf(options), fields }
     return this.#read(operation, name, options, (call) =>
       this.#driver.scan(this.#keyspace.prefix(name), request, call),
     )
