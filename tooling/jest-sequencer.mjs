@@ -3,7 +3,7 @@ import Sequencer from '@jest/test-sequencer'
 
 const slowest = [
   /\.matrix\./,
-  /(elections|processes|resets|requests|soak)\.heavy\./,
+  /(elections|processes|resets|requests|soak|conformance)\.heavy\./,
   /conformance/,
   /readme|tour/,
   /failover/,

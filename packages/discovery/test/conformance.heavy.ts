@@ -1,4 +1,6 @@
-import { heavy } from '../../../tooling/backend-cases/suite-parts.ts'
+import { heavy, quick } from '../../../tooling/backend-cases/suite-parts.ts'
 import { discoverySuite } from './suite.ts'
+import { first } from './targets.ts'
 
-discoverySuite(heavy)
+discoverySuite(heavy, () => true)
+discoverySuite(quick, (backend) => backend !== first, false)

@@ -1,4 +1,6 @@
 import { quick } from '../../../tooling/backend-cases/suite-parts.ts'
 import { discoverySuite } from './suite.ts'
+import { first } from './targets.ts'
 
-discoverySuite(quick)
+// On the embedded store and one server; on the other backends in conformance.heavy.ts.
+discoverySuite(quick, (backend) => backend === first)

@@ -7,20 +7,27 @@ import type { SuitePart } from '../../../tooling/backend-cases/suite-parts.ts'
 import { Discovery } from '../src/index.ts'
 import { targets } from './targets.ts'
 
-/** Runs that part of the suite on the embedded store and on each backend. */
-export function discoverySuite(part: SuitePart): void {
+/** Runs that part of the suite on the embedded store and on those backends, or on the backends alone. */
+export function discoverySuite(
+  part: SuitePart,
+  backends: (backend: string) => boolean,
+  onMemory = true,
+): void {
   memoryFaults('unreachable').disconnect()
-  discoveryConformance(
-    runnerOf(part),
-    {
-      name: 'memory',
-      capabilities: memory().capabilities,
-      open: (options) => memory(['conformance'], options),
-      openUnreachable: (options) => memory(['unreachable'], options),
-    },
-    { Discovery },
-  )
+  if (onMemory) {
+    discoveryConformance(
+      runnerOf(part),
+      {
+        name: 'memory',
+        capabilities: memory().capabilities,
+        open: (options) => memory(['conformance'], options),
+        openUnreachable: (options) => memory(['unreachable'], options),
+      },
+      { Discovery },
+    )
+  }
   for (const { backend, capabilities, openAt } of targets) {
+    if (!backends(backend)) continue
     describe(`on ${backend}`, () => {
       const servers = runningServers(backend)
       discoveryConformance(

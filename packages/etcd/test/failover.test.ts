@@ -1,13 +1,12 @@
 import { describe, expect, it } from '@jest/globals'
 import { put } from '@libkv/core'
 import { etcd } from '@libkv/etcd'
-import { clusterCases } from '../../../tooling/backend-cases/cluster.ts'
 import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
 import { unreachableCases } from '../../../tooling/backend-cases/unreachable.ts'
 import { etcdUnderTest } from './etcd-under-test.ts'
 
+// Clusters are in failover.heavy.ts.
 unreachableCases(etcdUnderTest)
-clusterCases(etcdUnderTest)
 
 describe('a connection to etcd', () => {
   const servers = runningServers('etcd')

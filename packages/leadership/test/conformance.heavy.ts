@@ -1,4 +1,6 @@
-import { heavy } from '../../../tooling/backend-cases/suite-parts.ts'
+import { heavy, quick } from '../../../tooling/backend-cases/suite-parts.ts'
 import { leadershipSuite } from './suite.ts'
+import { first } from './targets.ts'
 
-leadershipSuite(heavy)
+leadershipSuite(heavy, () => true)
+leadershipSuite(quick, (backend) => backend !== first, false)

@@ -1,4 +1,6 @@
 import { quick } from '../../../tooling/backend-cases/suite-parts.ts'
 import { leadershipSuite } from './suite.ts'
+import { first } from './targets.ts'
 
-leadershipSuite(quick)
+// On the embedded store and one server; on the other backends in conformance.heavy.ts.
+leadershipSuite(quick, (backend) => backend === first)

@@ -7,20 +7,27 @@ import type { SuitePart } from '../../../tooling/backend-cases/suite-parts.ts'
 import { Candidate, Follower } from '../src/index.ts'
 import { targets } from './targets.ts'
 
-/** Runs that part of the suite on the embedded store and on each backend. */
-export function leadershipSuite(part: SuitePart): void {
+/** Runs that part of the suite on the embedded store and on those backends, or on the backends alone. */
+export function leadershipSuite(
+  part: SuitePart,
+  backends: (backend: string) => boolean,
+  onMemory = true,
+): void {
   memoryFaults('unreachable').disconnect()
-  leadershipConformance(
-    runnerOf(part),
-    {
-      name: 'memory',
-      capabilities: memory().capabilities,
-      open: (options) => memory(['leadership'], options),
-      openUnreachable: (options) => memory(['unreachable'], options),
-    },
-    { Candidate, Follower },
-  )
+  if (onMemory) {
+    leadershipConformance(
+      runnerOf(part),
+      {
+        name: 'memory',
+        capabilities: memory().capabilities,
+        open: (options) => memory(['leadership'], options),
+        openUnreachable: (options) => memory(['unreachable'], options),
+      },
+      { Candidate, Follower },
+    )
+  }
   for (const { backend, capabilities, openAt } of targets) {
+    if (!backends(backend)) continue
     describe(`on ${backend}`, () => {
       const servers = runningServers(backend)
       leadershipConformance(

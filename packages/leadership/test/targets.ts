@@ -4,9 +4,12 @@ import { zookeeperUnderTest } from '../../zookeeper/test/zookeeper-under-test.ts
 import type { BackendUnderTest } from '../../../tooling/backend-cases/backend-under-test.ts'
 import { selectedBackends } from '../../../tooling/servers/index.ts'
 
-const all: readonly BackendUnderTest[] = [consulUnderTest, etcdUnderTest, zookeeperUnderTest]
+const all: readonly BackendUnderTest[] = [etcdUnderTest, consulUnderTest, zookeeperUnderTest]
 
 /** The backends that are tested. */
 export const targets: readonly BackendUnderTest[] = all.filter(({ backend }) =>
   selectedBackends().includes(backend),
 )
+
+/** The one that `npm test` runs the suite on. */
+export const first: string | undefined = targets[0]?.backend

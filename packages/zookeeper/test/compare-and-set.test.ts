@@ -99,11 +99,12 @@ describe('compare-and-set on zookeeper', () => {
     counter().beforeNext('multi', async () => {
       // As many as there are guards, and more, so that each has been counted up.
       const names = Array.from({ length: 3_000 }, (_, i) => `many/${String(i)}`)
-      const writing: Promise<unknown>[] = []
-      for (let i = 0; i < names.length; i += 60) {
-        writing.push(direct.transaction(names.slice(i, i + 60).map((name) => put(name, ''))))
+      for (let i = 0; i < names.length; i += 240) {
+        const parts = [0, 60, 120, 180].map((at) => names.slice(i + at, i + at + 60))
+        await Promise.all(
+          parts.map((part) => direct.transaction(part.map((name) => put(name, '')))),
+        )
       }
-      await Promise.all(writing)
     })
     expect((await kv.atomicPut(pair.key, '2', pair)).text()).toBe('2')
     expect(counter().count('multi')).toBeGreaterThan(1)
