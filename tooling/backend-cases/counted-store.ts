@@ -16,6 +16,11 @@ export interface CountedStore {
 
 /** One for all tests of the enclosing `describe`. */
 export function countedStore({ backend, openAt, countTo }: BackendUnderTest): CountedStore {
+  afterAll(async () => {
+    await kv.close()
+    await direct.close()
+    await counter[Symbol.asyncDispose]()
+  })
   const servers = runningServers(backend)
   let counter: Counter
   let kv: Store
@@ -26,11 +31,6 @@ export function countedStore({ backend, openAt, countTo }: BackendUnderTest): Co
     kv = openAt([counter.endpoint], { requestTimeout: WAIT_TIMEOUT })
     direct = openAt(servers().endpoints)
     await kv.ready()
-  })
-  afterAll(async () => {
-    await kv.close()
-    await direct.close()
-    await counter[Symbol.asyncDispose]()
   })
   return {
     get servers() {

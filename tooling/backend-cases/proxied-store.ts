@@ -18,6 +18,9 @@ export interface ProxiedStore {
 
 /** One server for all tests of the enclosing `describe`, with stores of its own for each. */
 export function proxiedStore({ backend, openAt }: BackendUnderTest): ProxiedStore {
+  afterAll(async () => {
+    await proxy[Symbol.asyncDispose]()
+  })
   const servers = runningServers(backend)
   let proxy: FaultProxy
   let kv: Store
@@ -39,9 +42,6 @@ export function proxiedStore({ backend, openAt }: BackendUnderTest): ProxiedStor
     await proxy.up()
     await kv.close()
     await direct.close()
-  })
-  afterAll(async () => {
-    await proxy[Symbol.asyncDispose]()
   })
   return {
     get servers() {

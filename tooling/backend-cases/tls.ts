@@ -11,15 +11,15 @@ import { runningServers } from './running-servers.ts'
 /** Mutual TLS: what lets a store in, what does not, and certificates that change. */
 export function tlsCases({ backend, openAt }: BackendUnderTest): void {
   describe('mutual TLS', () => {
+    afterAll(() => {
+      rmSync(folder, { recursive: true })
+    })
     const servers = runningServers(backend, { security: 'tls' })
     let tls: ClientTls
     let folder: string
     beforeAll(() => {
       tls = servers().tls as ClientTls
       folder = mkdtempSync(join(tmpdir(), 'libkv-tls-'))
-    })
-    afterAll(() => {
-      rmSync(folder, { recursive: true })
     })
 
     /** What a put comes to: its value, or its error. */

@@ -65,9 +65,10 @@ export const zookeeper: Recipe<'zookeeper'> = {
   endpoint: (port) => `127.0.0.1:${port}`,
   launch,
 
-  // Not `ruok`: a server says `imok` before it works.
+  // Not `ruok`: a server says `imok` before it works. One that was asked too early may never answer, so ask again soon.
   async isReady({ endpoint }, { tls }) {
-    return /^Mode: (standalone|leader|follower)/m.test(await fourLetterWord(endpoint, 'srvr', tls))
+    const answer = await fourLetterWord(endpoint, 'srvr', tls, tls === undefined ? 500 : 2_000)
+    return /^Mode: (standalone|leader|follower)/m.test(answer)
   },
 
   async leads({ endpoint }, { tls }) {

@@ -13,14 +13,14 @@ const CALLS = 6
 
 for (const { backend, openAt } of targets) {
   describe(`a candidate on ${backend} whose answers are lost`, () => {
+    afterAll(async () => {
+      await proxy[Symbol.asyncDispose]()
+    })
     const servers = runningServers(backend)
     let proxy: FaultProxy
 
     beforeAll(async () => {
       proxy = await FaultProxy.to(servers().endpoints[0] ?? '')
-    })
-    afterAll(async () => {
-      await proxy[Symbol.asyncDispose]()
     })
 
     for (let nth = 1; nth <= CALLS; nth++) {

@@ -3,6 +3,8 @@ import { check, put } from '@libkv/core'
 import type { KVPair, Store } from '@libkv/core'
 import { countedStore } from '../../../tooling/backend-cases/counted-store.ts'
 import { ZooKeeperCounter } from '../../../tooling/servers/zookeeper-counter.ts'
+import { guardOf } from '../src/zookeeper-guards.ts'
+import { pathOf } from '../src/zookeeper-paths.ts'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 /** What makes another key of the one that was read, while ZooKeeper's version number stays the same. */
@@ -97,14 +99,10 @@ describe('compare-and-set on zookeeper', () => {
     const pair = await kv.put(newKey(), '1')
     counter().reset()
     counter().beforeNext('multi', async () => {
-      // As many as there are guards, and more, so that each has been counted up.
-      const names = Array.from({ length: 3_000 }, (_, i) => `many/${String(i)}`)
-      for (let i = 0; i < names.length; i += 240) {
-        const parts = [0, 60, 120, 180].map((at) => names.slice(i + at, i + at + 60))
-        await Promise.all(
-          parts.map((part) => direct.transaction(part.map((name) => put(name, '')))),
-        )
-      }
+      const guard = guardOf(pathOf(pair.key))
+      let i = 0
+      while (guardOf(pathOf(`many/${String(i)}`)) !== guard) i++
+      await direct.put(`many/${String(i)}`, '')
     })
     expect((await kv.atomicPut(pair.key, '2', pair)).text()).toBe('2')
     expect(counter().count('multi')).toBeGreaterThan(1)

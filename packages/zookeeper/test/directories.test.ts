@@ -19,6 +19,11 @@ const births: Readonly<Record<string, (kv: Store, key: string) => Promise<KVPair
 }
 
 describe('nodes that are directories as well as keys', () => {
+  afterAll(async () => {
+    await kv.close()
+    await other.close()
+    await raw.close()
+  })
   const servers = runningServers('zookeeper')
   let kv: Store
   let other: Store
@@ -29,11 +34,6 @@ describe('nodes that are directories as well as keys', () => {
     kv = zookeeperUnderTest.openAt(servers().endpoints)
     other = zookeeperUnderTest.openAt(servers().endpoints)
     raw = new ZooKeeperClient({ servers: servers().endpoints, runtime: systemRuntime })
-  })
-  afterAll(async () => {
-    await kv.close()
-    await other.close()
-    await raw.close()
   })
   beforeEach(() => {
     dir = `case-${String(++count)}`

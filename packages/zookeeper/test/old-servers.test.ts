@@ -8,6 +8,11 @@ import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 /** A server that answers what came with 3.6 as those before do. */
 describe('zookeeper before 3.6', () => {
+  afterAll(async () => {
+    await kv.close()
+    await direct.close()
+    await counter[Symbol.asyncDispose]()
+  })
   const servers = runningServers('zookeeper')
   let counter: ZooKeeperCounter
   let kv: Store
@@ -19,11 +24,6 @@ describe('zookeeper before 3.6', () => {
     for (const name of ['multiRead', 'addWatch']) counter.unknown.add(name)
     kv = zookeeperUnderTest.openAt([counter.endpoint])
     direct = zookeeperUnderTest.openAt(servers().endpoints)
-  })
-  afterAll(async () => {
-    await kv.close()
-    await direct.close()
-    await counter[Symbol.asyncDispose]()
   })
   beforeEach(() => {
     dir = `case-${String(++count)}`

@@ -57,15 +57,15 @@ class Program {
 const GO_ON = `for await (const _ of process.stdin);`
 
 describe('a process with a store that is not closed', () => {
+  afterAll(async () => {
+    for (const program of programs) program.kill()
+    await direct.close()
+  })
   const servers = runningServers('zookeeper')
   const programs: Program[] = []
   let direct: Store
   beforeAll(() => {
     direct = zookeeperUnderTest.openAt(servers().endpoints)
-  })
-  afterAll(async () => {
-    for (const program of programs) program.kill()
-    await direct.close()
   })
 
   function start(body: string, endpoint: string = servers().endpoints[0] ?? ''): Program {

@@ -13,6 +13,9 @@ import { expiredCertificate } from './expired-certificate.ts'
 const CONNECTION_TIMEOUT = 8_000
 
 describe('the error of a call that reaches no server', () => {
+  afterAll(() => {
+    for (const fake of fakes) fake.close()
+  })
   const secure = runningServers('zookeeper', { security: 'tls' })
   const plain = runningServers('zookeeper')
   const fakes: Server[] = []
@@ -25,9 +28,6 @@ describe('the error of a call that reaches no server', () => {
     withCertificate = { ca: tls.ca, cert: tls.cert, key: tls.key }
     const [port] = await freePorts(1)
     refused = `127.0.0.1:${String(port)}`
-  })
-  afterAll(() => {
-    for (const fake of fakes) fake.close()
   })
 
   const secureEndpoint = (): string => secure().endpoints[0] ?? ''
