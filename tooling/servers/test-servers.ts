@@ -1,6 +1,5 @@
 import type { ClientTls } from './certificates.ts'
 import type { FaultProxy } from './fault-proxy.ts'
-import type { provision } from './provision.ts'
 import type { Backend, CredentialsOf, Security } from './recipe.ts'
 import type { ServerNode } from './server-node.ts'
 
@@ -9,7 +8,7 @@ export interface ServerOptions {
   readonly nodes?: 1 | 3
   /** @default 'plain' */
   readonly security?: Security
-  /** @default what {@link provision} decided for this machine */
+  /** @default what `provision` decided for this machine */
   readonly runtime?: 'container' | 'process'
   /**
    * More arguments for the server; for ZooKeeper more lines for its zoo.cfg. `{conf}` stands for the folder of its configuration,

@@ -1,6 +1,7 @@
 import type { Runtime } from '@libkv/core'
 import type { Leases } from '@libkv/core/driver'
-import { ConsulLease, SESSION_TTL_MULTIPLIER } from './consul-leases.ts'
+import { SESSION_TTL_MULTIPLIER } from './consul-leases.ts'
+import type { ConsulLease } from './consul-leases.ts'
 
 /**
  * The sessions that this store opened for the time to live of one key each. Consul keeps a session whose key was overwritten

@@ -1,5 +1,3 @@
-import type { SessionOptions, WriteOptions } from './session.ts'
-
 /** What a backend can and cannot do. The conformance suite skips by this and by nothing else. */
 export interface Capabilities {
   /** Whether `transaction()` works. */
@@ -8,8 +6,8 @@ export interface Capabilities {
   readonly sessionKeysMayHaveDescendants: boolean
   /** The bounds of every `ttl`, in milliseconds. */
   readonly ttl: { readonly min: number; readonly max: number }
-  /** See {@link WriteOptions.ttl}. */
+  /** See `WriteOptions.ttl`. */
   readonly expiryFactor: number
-  /** In milliseconds. See {@link WriteOptions.ttl} and {@link SessionOptions.ttl}. */
+  /** In milliseconds. See `WriteOptions.ttl` and `SessionOptions.ttl`. */
   readonly expirySlack: number
 }

@@ -79,7 +79,7 @@ export class TtlByLease<L extends DriverSession> {
     const shared = new Map<number, Promise<L>>()
     const granted = await Promise.allSettled(
       writes.map((write) => {
-        if (write.type !== 'put' || write.ttl === undefined) return undefined
+        if (write.type !== 'put' || write.ttl === undefined) return Promise.resolve(undefined)
         const known = share ? shared.get(write.ttl) : undefined
         const granting = known ?? this.#leases.grant(write.ttl + margin, call)
         shared.set(write.ttl, granting)
