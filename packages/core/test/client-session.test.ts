@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { runs } from '../../../tooling/backend-cases/runs.ts'
 import { LibkvError } from '../src/index.ts'
 import { openStore } from '../src/driver.ts'
 import type { Session, Store } from '../src/index.ts'
@@ -406,7 +407,7 @@ it('never believes in a session that the server may have ended, whatever the net
         }
       },
     ),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   )
 })
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { runs } from '../../../tooling/backend-cases/runs.ts'
 import { compareKeys, isLibkvError, MAX_KEY_BYTES } from '../src/index.ts'
 import { canonicalDirectory, canonicalKey, isCanonicalKey } from '../src/contract/keys.ts'
 
@@ -32,7 +33,7 @@ describe('compareKeys', () => {
         const expected = Buffer.compare(Buffer.from(a), Buffer.from(b))
         expect(Math.sign(compareKeys(a, b))).toBe(expected)
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     )
   })
 
@@ -43,7 +44,7 @@ describe('compareKeys', () => {
         const expected = Buffer.compare(Buffer.from(a), Buffer.from(b))
         expect(Math.sign(compareKeys(a, b))).toBe(expected)
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     )
   })
 
@@ -66,7 +67,7 @@ describe('canonicalKey', () => {
         expect(canonicalKey(once)).toBe(once)
         expect(isCanonicalKey(once)).toBe(true)
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     )
   })
 
@@ -81,7 +82,7 @@ describe('canonicalKey', () => {
           expect(accepted(canonicalKey, spelling)).toBeUndefined()
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     )
   })
 
@@ -97,7 +98,7 @@ describe('canonicalKey', () => {
           Buffer.byteLength(path) <= MAX_KEY_BYTES
         expect(accepted(canonicalKey, key)).toBe(isKey ? path : undefined)
       }),
-      { numRuns: 3_000 },
+      { numRuns: runs(3_000) },
     )
   })
 

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { runs } from '../../../tooling/backend-cases/runs.ts'
 import { check, put } from '../src/index.ts'
 import type { HeldLock, LockContender, LockOptions, Store } from '../src/index.ts'
 import { LockBench } from './lock-bench.ts'
@@ -224,7 +225,7 @@ describe('a holder that names its successor', () => {
         expect(await contest.bench.ownKeys()).toEqual([])
         expect(await contest.bench.shown('jobs')).toBeUndefined()
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 
@@ -277,7 +278,7 @@ describe('a holder that names its successor', () => {
         await bench.inLine(0)
         contest.isSound()
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { runs } from '../../../tooling/backend-cases/runs.ts'
 import { compareKeys } from '../src/index.ts'
 import { openStore } from '../src/driver.ts'
 import type { Change } from '../src/driver.ts'
@@ -96,7 +97,7 @@ describe('the snapshots of a tree', () => {
           await kv.close()
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 

@@ -3,6 +3,7 @@ import { isLibkvError } from '@libkv/core'
 import { openStore } from '@libkv/core/driver'
 import type { Store } from '@libkv/core'
 import fc from 'fast-check'
+import { runs } from '../../../tooling/backend-cases/runs.ts'
 import { LockBench } from '../../core/test/lock-bench.ts'
 import { ManualRuntime } from '../../core/test/manual-runtime.ts'
 import { fails, hangs, ScriptedDriver } from '../../core/test/scripted-driver.ts'
@@ -292,7 +293,7 @@ describe('many candidates', () => {
         await bench.inLine(0)
         race.isSound()
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
   })
 })

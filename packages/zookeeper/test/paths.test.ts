@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { compareKeys } from '@libkv/core'
+import { runs } from '../../../tooling/backend-cases/runs.ts'
 import { directoryOf, keyOfChild, keyOfPath, pathOf, recordOf } from '../src/zookeeper-paths.ts'
 
 // What ZooKeeper refuses in a path: org.apache.zookeeper.common.PathUtils.
@@ -88,7 +89,7 @@ describe('the paths of keys', () => {
         expect(path.split('/')[1]).not.toBe('zookeeper')
         expect(keyOfPath(path)).toBe(key)
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     )
   })
 
@@ -99,7 +100,7 @@ describe('the paths of keys', () => {
         expect(pathOf(`${a}/${b}`).startsWith(`${pathOf(a)}/`)).toBe(true)
         expect(directoryOf(`${a}/`)).toBe(pathOf(a))
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     )
   })
 
@@ -110,7 +111,7 @@ describe('the paths of keys', () => {
         const path = `/${segments.join('/')}`
         expect(pathOf(keyOfPath(path) ?? '')).toBe(path)
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     )
   })
 

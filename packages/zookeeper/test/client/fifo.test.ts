@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { runs } from '../../../../tooling/backend-cases/runs.ts'
 import { Fifo } from '../../src/client/fifo.ts'
 
 type Step = number | 'filter' | 'drain'
@@ -33,7 +34,7 @@ describe('a queue', () => {
           expect([...queue]).toEqual(model)
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 })

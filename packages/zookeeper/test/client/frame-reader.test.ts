@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { runs } from '../../../../tooling/backend-cases/runs.ts'
 import { FrameReader } from '../../src/client/frame-reader.ts'
 import { frameOf } from './scripted-server.ts'
 
@@ -49,7 +50,7 @@ describe('the frames of a stream', () => {
           expect(seen).toEqual(expected)
         },
       ),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 
