@@ -12,7 +12,7 @@ const FAULTS = Number(process.env['LIBKV_TEST_FAULTS'] ?? 4)
 const INSTANCES = 200
 const PROCESSES = 10
 /** Many times as long as a busy machine lets a renewal wait. */
-const TTL = 8_000
+const TTL = 12_000
 /** How long everybody is excused after an outage, as the README says. */
 const GRACE = 5_000
 /** How long it takes to find out that the store is back. */
