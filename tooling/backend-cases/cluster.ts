@@ -6,6 +6,9 @@ import type { BackendUnderTest } from './backend-under-test.ts'
 import { Follower } from './follower.ts'
 import { runningServers } from './running-servers.ts'
 
+/** Timeouts that leave room for an election on a busy machine. */
+const patient = { connectionTimeout: 20_000, requestTimeout: 30_000 }
+
 /** A cluster of three that loses its leader, a member, its quorum or all, and the way to it. */
 export function clusterCases({
   backend,
@@ -35,7 +38,7 @@ export function clusterCases({
     for (const fault of ['kill', 'freeze'] as const) {
       it(`goes on when its leader is ${fault === 'kill' ? 'killed' : 'frozen'}: reads, writes, watches, sessions`, async () => {
         const dir = `leader-${fault}`
-        await using kv = openAt(servers().endpoints)
+        await using kv = openAt(servers().endpoints, patient)
         const follower = await new Follower(kv, dir).started()
         const session = await kv.session({ ttl: 3 * steadyTtl })
         await kv.put(`${dir}/bound`, 'x', { session })
@@ -55,9 +58,7 @@ export function clusterCases({
     for (let which = 0; which < 3; which++) {
       it(`goes on when server ${String(which + 1)} hangs, whichever the store was using`, async () => {
         const node = servers().nodes[which]
-        // Time for an election, where it is the leader, on a machine that is busy.
-        const timeouts = { connectionTimeout: 20_000, requestTimeout: 30_000 }
-        await using kv = openAt(servers().endpoints, timeouts)
+        await using kv = openAt(servers().endpoints, patient)
         await kv.put('hang', 'x')
         await node?.freeze()
         for (let i = 0; i < 10; i++) expect((await kv.get('hang'))?.text()).toBe('x')
@@ -120,7 +121,7 @@ export function clusterCases({
 
     it('goes on when all of it was killed and started again: reads, writes, watches, sessions', async () => {
       const dir = 'all'
-      await using kv = openAt(servers().endpoints)
+      await using kv = openAt(servers().endpoints, patient)
       const follower = await new Follower(kv, dir).started()
       const session = await kv.session({ ttl: 3 * steadyTtl })
       const bound = await kv.put(`${dir}/bound`, 'x', { session })

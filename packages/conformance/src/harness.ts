@@ -73,7 +73,7 @@ export class Harness implements AsyncDisposable {
 
   /** A time to live that a session does not lose when the machine is busy for a moment, in milliseconds. */
   get steadyTtl(): number {
-    return Math.max(this.target.capabilities.ttl.min, 5_000)
+    return Math.max(this.target.capabilities.ttl.min, 8_000)
   }
 
   /** How long a key with that time to live may last at most. */

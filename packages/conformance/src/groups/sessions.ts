@@ -39,11 +39,12 @@ export const sessionCases: CaseGroup = group(
       kv,
       key,
       steadyTtl: ttl,
+      longestLife,
       open,
     }) => {
       const session = await kv.session({ ttl })
       await kv.put(key(), 'v', { session })
-      await elapse(ttl * 2.5)
+      await elapse(longestLife(ttl) + 1_000)
       assert.equal(session.isAlive(), true)
       assert.equal(session.signal.aborted, false)
       const other = await open()
