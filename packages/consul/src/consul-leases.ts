@@ -63,8 +63,7 @@ export class ConsulLeases implements LeaseSource<ConsulLease> {
       .catch((error: unknown) => {
         throw isLibkvError(error, 'INVALID_OPTION') ? withHint(error) : error
       })
-    const { ID } = JSON.parse(body.toString()) as { readonly ID: string }
-    return new ConsulLease(this.#client, ID, sessionTtl)
+    return new ConsulLease(this.#client, idIn(body), sessionTtl)
   }
 
   async revokeLost(name: string, call: Call): Promise<void> {
@@ -74,6 +73,16 @@ export class ConsulLeases implements LeaseSource<ConsulLease> {
     const lost = sessions.find(({ Name }) => Name === `libkv-${name}`)
     if (lost !== undefined) await new ConsulLease(this.#client, lost.ID, 0).close(call)
   }
+}
+
+/** @throws LibkvError `NOT_REACHABLE`, ambiguous, for an answer without an id: the session may exist. */
+function idIn(body: Buffer): string {
+  const { ID } = (body.length === 0 ? {} : JSON.parse(body.toString())) as { readonly ID?: unknown }
+  if (typeof ID === 'string') return ID
+  throw new LibkvError('NOT_REACHABLE', 'the answer was cut off', {
+    retryable: true,
+    ambiguous: true,
+  })
 }
 
 const withHint = (error: LibkvError): LibkvError =>
