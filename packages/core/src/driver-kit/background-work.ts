@@ -1,3 +1,4 @@
+import { PendingWork } from '../calls/pending-work.ts'
 import { settleWithin } from '../calls/settle-within.ts'
 import { BackgroundCall } from './background-call.ts'
 import type { CallTiming } from './background-call.ts'
@@ -9,7 +10,7 @@ import type { Call } from './driver.ts'
  */
 export class BackgroundWork {
   readonly #timing: CallTiming
-  readonly #pending = new Set<Promise<unknown>>()
+  readonly #pending = new PendingWork()
 
   /** @param timing - the deadlines of each request. */
   constructor(timing: CallTiming) {
@@ -30,16 +31,13 @@ export class BackgroundWork {
 
   /** Makes {@link BackgroundWork.drain} wait for a promise, whatever its outcome. */
   track(work: Promise<unknown>): void {
-    const settled: Promise<unknown> = work
-      .catch(() => undefined)
-      .finally(() => this.#pending.delete(settled))
-    this.#pending.add(settled)
+    this.#pending.track(work)
   }
 
   /** Resolves when nothing is in flight, at the latest after `connectionTimeout`. */
   drain(): Promise<void> {
     const { runtime, connectionTimeout } = this.#timing
-    return settleWithin(runtime, connectionTimeout, this.#drain())
+    return settleWithin(runtime, connectionTimeout, this.#pending.drain())
   }
 
   async #run<T>(work: (call: Call) => Promise<T>): Promise<T> {
@@ -49,9 +47,5 @@ export class BackgroundWork {
     } finally {
       call.done()
     }
-  }
-
-  async #drain(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.all(this.#pending)
   }
 }

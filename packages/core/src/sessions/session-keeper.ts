@@ -1,4 +1,5 @@
 import type { Calls } from '../calls/calls.ts'
+import { PendingWork } from '../calls/pending-work.ts'
 import { ClientSession } from './client-session.ts'
 import type { Driver, DriverSession } from '../driver-kit/driver.ts'
 import { LibkvError, isLibkvError } from '../contract/errors.ts'
@@ -14,7 +15,7 @@ export class SessionKeeper {
   readonly #calls: Calls
   readonly #options: ResolvedOptions
   readonly #sessions = new Set<ClientSession>()
-  readonly #cleanups = new Set<Promise<unknown>>()
+  readonly #cleanups = new PendingWork()
 
   constructor(driver: Driver, calls: Calls, options: ResolvedOptions) {
     this.#driver = driver
@@ -82,14 +83,13 @@ export class SessionKeeper {
 
   /** Takes work that goes on after its caller was answered. */
   afterwards(cleanup: Promise<unknown>): void {
-    const settled = cleanup.catch(() => undefined).finally(() => this.#cleanups.delete(settled))
-    this.#cleanups.add(settled)
+    this.#cleanups.track(cleanup)
   }
 
   /** Closes all sessions, and resolves when nothing is left to do. */
   async close(): Promise<void> {
     await Promise.allSettled([...this.#sessions].map((session) => session.close()))
-    while (this.#cleanups.size > 0) await Promise.all(this.#cleanups)
+    await this.#cleanups.drain()
   }
 
   #closeOnServer(session: DriverSession): Promise<void> {
