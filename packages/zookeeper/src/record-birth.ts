@@ -1,6 +1,5 @@
-import { backoff } from '@libkv/core/driver'
+import { backoff, sleep } from '@libkv/core/driver'
 import type { Call } from '@libkv/core/driver'
-import { pause } from './pause.ts'
 import { birthOf, bornAt } from './zookeeper-births.ts'
 import type { MultiOperation, Stat } from './client/index.ts'
 import { isKey } from './zookeeper-connection.ts'
@@ -34,7 +33,7 @@ export async function recordBirth(
     if (birth.revision > stat.mzxid) return stat.mzxid
     if (birth.unrecorded === undefined) return birth.revision
     if (birth.unrecorded === 'earlier' && attempt < ATTEMPTS) {
-      await pause(runtime, backoff(runtime, attempt, 2, 50))
+      await sleep(runtime, backoff(runtime, attempt, 2, 50), undefined)
       continue
     }
     const data = bornAt(stat, birth.revision)

@@ -1,5 +1,5 @@
 import { LibkvError } from '@libkv/core'
-import { backoff } from '@libkv/core/driver'
+import { backoff, sleep } from '@libkv/core/driver'
 import type { Call, Check, CommitOutcome, Write } from '@libkv/core/driver'
 import { revisionOf } from './commit-plan.ts'
 import type { Subject } from './commit-plan.ts'
@@ -10,7 +10,6 @@ import { isZooKeeperError } from './client/index.ts'
 import type { NodeData, Stat } from './client/index.ts'
 import type { Housekeeping } from './housekeeping.ts'
 import type { KnownDirectories } from './known-directories.ts'
-import { pause } from './pause.ts'
 import { ReadingCall } from '@libkv/core/driver'
 import { PositionedCall } from './zookeeper-calls.ts'
 import { entryOf, isKey, readBoth } from './zookeeper-connection.ts'
@@ -336,7 +335,7 @@ export class ZooKeeperCommits {
     if (call.settled) throw new LibkvError('CLOSED', 'nobody waits for the answer any more')
     if (attempts < QUICK_ATTEMPTS) return
     const { runtime } = this.#options
-    await pause(runtime, backoff(runtime, attempts - QUICK_ATTEMPTS, 2, 50))
+    await sleep(runtime, backoff(runtime, attempts - QUICK_ATTEMPTS, 2, 50), undefined)
   }
 }
 
