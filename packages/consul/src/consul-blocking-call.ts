@@ -24,7 +24,8 @@ export class BlockingCall implements Call {
   }
 
   onCancel(callback: () => void): void {
-    this.#callback = callback
+    if (this.settled) callback()
+    else this.#callback = callback
   }
 
   hold(): void {

@@ -330,7 +330,7 @@ export class ConsulFeed {
 
   #nap(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#runtime.setTimer(resolve, ms)
+      this.#runtime.setTimer(resolve, ms, false)
     })
   }
 }

@@ -357,6 +357,37 @@ describe('opening a session', () => {
   })
 })
 
+describe('a store that is closed', () => {
+  it('closes a session whose answer arrives at that moment', async () => {
+    for (let turns = 0; turns < 12; turns++) {
+      const server = new ScriptedDriver()
+      const store = openStore(server, { runtime })
+      const gate = new Gate()
+      server.script('openSession', gate.step)
+      const opening = store.session({ ttl: TTL }).catch(() => undefined)
+      gate.resolve()
+      for (let i = 0; i < turns; i++) await Promise.resolve()
+      await store.close()
+      await opening
+      await turn()
+      expect({ turns, closed: server.of('closeSession').length }).toEqual({ turns, closed: 1 })
+      expect({ turns, timers: runtime.pendingTimers }).toEqual({ turns, timers: 0 })
+    }
+  })
+
+  it('gives up what its server does not answer', async () => {
+    const server = new ScriptedDriver()
+    const store = openStore(server, { runtime, connectionTimeout: 1_000 })
+    const session = await store.session({ ttl: TTL })
+    server.script('closeSession', hangs)
+    const closing = refusal(session.close(), 'CLOSED')
+    const done = store.close()
+    await runtime.advance(1_000)
+    await Promise.all([closing, done])
+    expect(runtime.pendingTimers).toBe(0)
+  })
+})
+
 it('never believes in a session that the server may have ended, whatever the network and the loop do', async () => {
   // Each renewal takes a while to get there and to be answered, or one of the two never happens.
   const journey = fc.record({

@@ -77,13 +77,16 @@ export class Calls {
     }
   }
 
-  /** Refuses further calls and rejects those in flight. */
+  /** Refuses further calls and rejects those in flight, but for those that are made `whileClosing`. */
   close(): void {
     this.#closed = true
-    for (const call of [...this.#deadlines.pending]) {
-      if (call.description.whileClosing !== true) call.cancel(this.closedError(call.description))
-    }
+    this.#rejectPending(({ whileClosing }) => whileClosing !== true)
     this.#deadlines.windDown()
+  }
+
+  /** Rejects all calls in flight. */
+  rejectAll(): void {
+    this.#rejectPending(() => true)
   }
 
   closedError(description: Pick<CallDescription<never>, 'operation' | 'key'>): LibkvError {
@@ -127,6 +130,12 @@ export class Calls {
     call.connectDeadline = Math.min(now + connectionTimeout, call.deadline)
     this.#attempt(call, attempt, 0)
     return call.answer
+  }
+
+  #rejectPending(isMeant: (description: CallDescription<never>) => boolean): void {
+    for (const call of [...this.#deadlines.pending]) {
+      if (isMeant(call.description)) call.cancel(this.closedError(call.description))
+    }
   }
 
   #traced<T>(

@@ -88,8 +88,11 @@ export class SessionKeeper {
 
   /** Closes all sessions, and resolves when nothing is left to do. */
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#sessions].map((session) => session.close()))
-    await this.#cleanups.drain()
+    // The answer to the request for a session may have arrived just before the store was closed.
+    do {
+      await Promise.allSettled([...this.#sessions].map((session) => session.close()))
+      await this.#cleanups.drain()
+    } while (this.#sessions.size > 0)
   }
 
   #closeOnServer(session: DriverSession): Promise<void> {

@@ -296,6 +296,7 @@ class KvStore implements Store {
     // What the server cannot be told in time goes with the sessions' own deadlines.
     const { runtime, connectionTimeout } = this.#options
     await settleWithin(runtime, connectionTimeout, this.#sessions.close())
+    this.#calls.rejectAll()
     await this.#driver.close()
   }
 
