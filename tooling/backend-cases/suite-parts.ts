@@ -11,6 +11,9 @@ export const quick: SuitePart = (mode, group) =>
 /** The rest, which `.ci/run` adds. */
 export const heavy: SuitePart = (mode, group) => !quick(mode, group)
 
+/** Every case once on each backend, for recipes, to which a namespace is nothing but a prefix of their keys. */
+export const namespaced: SuitePart = (mode) => mode.endsWith('namespaced')
+
 /** All of it, for servers that `npm test` does not start. */
 export const whole: SuitePart = () => true
 

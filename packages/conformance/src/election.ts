@@ -34,7 +34,11 @@ export class Election {
   }
 
   get follower(): TestedFollower {
-    return new this.#recipe.Follower(this.#harness.kv, this.key)
+    return this.followerOn(this.#harness.kv)
+  }
+
+  followerOn(store: Store): TestedFollower {
+    return new this.#recipe.Follower(store, this.key)
   }
 
   /** One that leads. */
@@ -58,8 +62,8 @@ export class Election {
   }
 
   /** Who leads or waits, in order. */
-  async names(): Promise<string[]> {
-    return (await this.follower.candidates()).map(({ id }) => id)
+  async names(follower = this.follower): Promise<string[]> {
+    return (await follower.candidates()).map(({ id }) => id)
   }
 
   async isLine(...names: readonly string[]): Promise<void> {

@@ -16,7 +16,7 @@ import type { TxnAnswer } from './consul-txn.ts'
 const MAX_TXN_BYTES = 512 * 1024
 
 /** What a key's session lasts beyond its time to live, in ms: time for the write that follows its creation. */
-const LEASE_MARGIN = 1_000
+const LEASE_MARGIN = 500
 
 /** How often a commit is tried while other sessions take its keys. */
 const ATTEMPTS = 10

@@ -1,6 +1,4 @@
-import { heavy, quick } from '../../../tooling/backend-cases/suite-parts.ts'
+import { namespaced } from '../../../tooling/backend-cases/suite-parts.ts'
 import { discoverySuite } from './suite.ts'
-import { first } from './targets.ts'
 
-discoverySuite(heavy, () => true)
-discoverySuite(quick, (backend) => backend !== first, false)
+discoverySuite(namespaced, () => true)

@@ -1,6 +1,4 @@
-import { heavy, quick } from '../../../tooling/backend-cases/suite-parts.ts'
+import { namespaced } from '../../../tooling/backend-cases/suite-parts.ts'
 import { leadershipSuite } from './suite.ts'
-import { first } from './targets.ts'
 
-leadershipSuite(heavy, () => true)
-leadershipSuite(quick, (backend) => backend !== first, false)
+leadershipSuite(namespaced, () => true)

@@ -18,7 +18,9 @@ async function livesAndDies(
 ): Promise<void> {
   const sent = now()
   await write(ttl)
-  assert.equal(await kv.exists(key), true)
+  const exists = await kv.exists(key)
+  // A busy machine may take longer than the key lives.
+  if (now() - sent < ttl) assert.equal(exists, true)
   const death = await timeOfDeath(key, now() + longestLife(ttl))
   assert.ok(death - sent >= ttl, `gone after ${String(death - sent)} ms instead of ${String(ttl)}`)
 }
