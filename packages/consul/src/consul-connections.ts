@@ -62,8 +62,9 @@ export class ConnectionPool {
     this.#underway.get(exchange)?.drop()
   }
 
-  close(): void {
-    void this.#pool.destroy(new Error('the store was closed')).catch(() => undefined)
+  /** @param reason - what requests in flight fail with. */
+  close(reason: string): void {
+    void this.#pool.destroy(new Error(reason)).catch(() => undefined)
   }
 }
 

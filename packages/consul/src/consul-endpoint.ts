@@ -1,6 +1,6 @@
 import { LibkvError } from '@libkv/core'
-import { BackgroundCall } from '@libkv/core/driver'
-import type { Call, ConnectionContext } from '@libkv/core/driver'
+import { Endpoint } from '@libkv/core/driver'
+import type { Call, InFlightRequest } from '@libkv/core/driver'
 import { BodyTooLarge, ConnectionPool } from './consul-connections.ts'
 import type { Exchange, WireAnswer } from './consul-connections.ts'
 import { errorOfConnection, errorOfSilence } from './consul-errors.ts'
@@ -26,38 +26,25 @@ export interface WireRequest {
 const MAX_CALL_CONNECTIONS = 64
 export const MAX_BLOCKING_CONNECTIONS = 32
 
-/** A request that was given up after this long is a sign that the agent hangs, in milliseconds. */
-const PATIENCE = 1_000
+/** A read that waits for longer than this shows that the servers behind the agent may not answer, in milliseconds. */
+const SLOW = 2_000
 
-/** One agent: its connections, and whether it answers. */
-export class ConsulEndpoint {
-  readonly address: string
-  /** It has answered, and nothing has failed since. Requests go to proven agents only. */
-  proven = false
-  /** Until when, on the monotonic clock, others are preferred: it answers, but has no leader. */
-  avoidedUntil = 0
-  /** The last failure to reach it, while it has not answered since. */
-  failure: LibkvError | undefined
-  /** When it last said which server leads. */
-  provedAt = 0
-  /** When it last answered anything. */
-  #answeredAt = 0
-  readonly #options: ResolvedConsulOptions
-  readonly #sockets: SocketSource
-  readonly #calls: ConnectionPool
-  readonly #blocking: ConnectionPool
-  readonly #probes: ConnectionPool
+/** One agent: its connections, and what it says about who leads. */
+export class ConsulEndpoint extends Endpoint {
+  readonly #connect: () => Connections
+  #connections: Connections
   readonly #query: string
-  /** What is in flight, and since when. */
-  readonly #flights = new Map<Flight, number>()
-  #proof: Promise<void> | undefined
   /** Which server it last said to lead; empty: none. */
   #leader: string | undefined
 
   constructor(address: string, options: ResolvedConsulOptions) {
-    this.address = address
-    this.#options = options
-    this.#sockets = new SocketSource(address, options.tls)
+    const { runtime, connectionTimeout, addresses, tls } = options
+    super(address, {
+      runtime,
+      connectionTimeout,
+      isTls: tls !== undefined,
+      isOnly: addresses.length === 1,
+    })
     const { token, datacenter, consulNamespace, partition } = options
     this.#query = datacenter === undefined ? '' : `dc=${encodeURIComponent(datacenter)}`
     const headers = {
@@ -66,144 +53,98 @@ export class ConsulEndpoint {
       ...(consulNamespace !== undefined && { 'x-consul-namespace': consulNamespace }),
       ...(partition !== undefined && { 'x-consul-partition': partition }),
     }
-    const origin = `${options.tls === undefined ? 'http' : 'https'}://${address}`
+    const origin = `${tls === undefined ? 'http' : 'https'}://${address}`
     const flat = Object.entries(headers).flat()
-    const pool = (limit: number): ConnectionPool =>
-      new ConnectionPool(origin, flat, this.#sockets, limit)
-    this.#calls = pool(MAX_CALL_CONNECTIONS)
-    this.#blocking = pool(MAX_BLOCKING_CONNECTIONS)
-    this.#probes = pool(1)
+    const sockets = new SocketSource(address, tls)
+    const pool = (limit: number): ConnectionPool => new ConnectionPool(origin, flat, sockets, limit)
+    this.#connect = () => ({
+      calls: pool(MAX_CALL_CONNECTIONS),
+      blocking: pool(MAX_BLOCKING_CONNECTIONS),
+      probes: pool(1),
+    })
+    this.#connections = this.#connect()
   }
 
   /** One request, one answer, whatever its status. */
   request(request: WireRequest, call: Call): Promise<WireAnswer> {
-    const pool = request.blocking === true ? this.#blocking : this.#calls
+    const { blocking, calls } = this.#connections
+    const pool = request.blocking === true ? blocking : calls
     return this.#send(request, pool, call)
   }
 
-  /** Resolves when the agent has answered a question of no consequence, on a connection of its own. */
-  prove(timeout: number): Promise<void> {
-    return (this.#proof ??= this.#prove(timeout).finally(() => {
-      this.#proof = undefined
-    }))
+  override close(): void {
+    this.#close('the store was closed')
   }
 
-  /** What the messages of errors say about the agent. */
-  get context(): ConnectionContext {
-    const { addresses, tls } = this.#options
-    return {
-      address: addresses.length > 1 ? this.address : undefined,
-      unanswered: this.#answeredAt > 0 ? undefined : tls === undefined ? 'plain' : 'tls',
-    }
-  }
-
-  /** Since when, on the monotonic clock, the oldest call has been waiting. */
-  get waitingSince(): number {
-    for (const [{ blocking }, since] of this.#flights) if (!blocking) return since
-    return Infinity
-  }
-
-  get isUsed(): boolean {
-    return this.#flights.size > 0
-  }
-
-  get hasBlockingQueries(): boolean {
-    return [...this.#flights.keys()].some(({ blocking }) => blocking)
-  }
-
-  /** Gives up what is in flight: the agent does not answer. */
-  abandon(): void {
-    this.proven = false
-    this.#abandon([...this.#flights.keys()])
-  }
-
-  /** Gives up the reads that have been waiting since before `time` for the servers behind the agent. */
-  abandonReads(time: number): void {
-    const slow = [...this.#flights].filter(([flight, since]) => flight.isRead && since < time)
-    this.#abandon(slow.map(([flight]) => flight))
-  }
-
-  /** What waits for changes waits at the leader, and would go on doing so where that hangs and another one has taken over. */
-  #ledBy(leader: string): void {
+  /** Asks who leads: that needs no rights, and an agent answers it whether there is a leader or not. */
+  protected override async reach(call: Call): Promise<void> {
+    const { probes } = this.#connections
+    const answer = await this.#send({ method: 'GET', path: 'status/leader' }, probes, call)
+    const leader = answer.body.toString()
     const isNews = this.#leader !== undefined && this.#leader !== leader
     this.#leader = leader
-    this.provedAt = this.#options.runtime.now()
-    if (isNews) this.#abandon([...this.#flights.keys()].filter(({ blocking }) => blocking))
+    // What waits for changes waits at the leader, and would go on doing so where that hangs and another one has taken over.
+    if (isNews) this.abandon(({ kind }) => kind === 'silent')
   }
 
-  #abandon(flights: readonly Flight[]): void {
-    for (const { abandon } of flights) {
-      abandon(
-        new LibkvError('TIMEOUT', `${this.address} does not answer`, {
-          retryable: true,
-          ambiguous: true,
-        }),
-      )
-    }
+  /** The agent answers for itself: reads that it leaves unanswered show that its servers do not. */
+  protected override async serves(call: Call): Promise<boolean> {
+    await this.reach(call)
+    return this.runtime.now() - this.waitingSince <= SLOW
   }
 
-  close(): void {
-    for (const pool of [this.#calls, this.#blocking, this.#probes]) pool.close()
+  override abandonUnserved(): void {
+    const late = this.runtime.now() - SLOW
+    this.abandon(({ kind, since }) => kind === 'read' && since < late)
   }
 
-  async #prove(timeout: number): Promise<void> {
-    const { runtime } = this.#options
-    const call = new BackgroundCall({
-      runtime,
-      requestTimeout: timeout,
-      connectionTimeout: timeout,
-    })
-    try {
-      // It needs no rights, and an agent answers it whether there is a leader or not.
-      const answer = await this.#send({ method: 'GET', path: 'status/leader' }, this.#probes, call)
-      this.proven = true
-      this.#ledBy(answer.body.toString())
-    } finally {
-      call.done()
-    }
+  protected override disconnect(): void {
+    this.#close('the server does not answer')
+    this.#connections = this.#connect()
+  }
+
+  #close(reason: string): void {
+    for (const pool of Object.values(this.#connections)) pool.close(reason)
   }
 
   #send(request: WireRequest, pool: ConnectionPool, call: Call): Promise<WireAnswer> {
     return new Promise((resolve, reject) => {
       if (call.settled) {
-        reject(new LibkvError('CLOSED', 'nobody waits for the answer any more'))
+        reject(new LibkvError('CLOSED', 'the call was cancelled'))
         return
       }
       const { method, path, body, blocking = false, maxBody } = request
-      const now = this.#options.runtime.now()
       const exchange: Exchange = {
         method,
         path: this.#pathOf(path),
         body,
         maxBody,
         answered: (answer) => {
-          this.#flights.delete(flight)
-          this.#answered()
+          this.ended(inFlight)
+          this.answered()
           resolve(answer)
         },
         failed: (error, sent) => {
-          this.#flights.delete(flight)
-          if (!(error instanceof BodyTooLarge)) this.proven = false
+          this.ended(inFlight)
           const failure = errorOfConnection(error, method !== 'GET' && sent, this.context)
-          if (!(error instanceof BodyTooLarge)) this.failure = failure
+          if (!(error instanceof BodyTooLarge)) this.failed(failure)
           reject(failure)
         },
       }
-      const flight: Flight = {
-        blocking,
-        isRead: method === 'GET' && !blocking,
+      const inFlight: InFlightRequest = {
+        since: this.runtime.now(),
+        kind: blocking ? 'silent' : method === 'GET' ? 'read' : 'write',
         abandon: (error) => {
-          this.#flights.delete(flight)
           pool.drop(exchange)
           reject(error)
         },
       }
-      this.#flights.set(flight, now)
+      this.started(inFlight)
       call.onCancel(() => {
-        if (!this.#flights.delete(flight)) return
+        if (!this.ended(inFlight)) return
         // A blocking query is cancelled only when it should have been answered long ago.
-        if (blocking) this.proven = false
-        else this.#givenUp(now)
+        if (blocking) this.doubt()
+        else this.cancelled(inFlight)
         pool.drop(exchange)
         reject(errorOfSilence(method !== 'GET', this.context))
       })
@@ -216,22 +157,7 @@ export class ConsulEndpoint {
     if (this.#query === '') return `/v1/${path}`
     return `/v1/${path}${path.includes('?') ? '&' : '?'}${this.#query}`
   }
-
-  #answered(): void {
-    this.failure = undefined
-    this.#answeredAt = this.#options.runtime.now()
-  }
-
-  /** Nothing has come for long: whether the agent is there at all is to be found out before the next call. */
-  #givenUp(since: number): void {
-    if (this.#options.runtime.now() - since > PATIENCE && this.#answeredAt < since)
-      this.proven = false
-  }
 }
 
-interface Flight {
-  readonly blocking: boolean
-  /** A call that changes nothing and can be asked again elsewhere. */
-  readonly isRead: boolean
-  readonly abandon: (error: LibkvError) => void
-}
+/** Connections to an agent, by what they are used for, so that probes and calls do not queue behind blocking queries. */
+type Connections = Readonly<Record<'calls' | 'blocking' | 'probes', ConnectionPool>>

@@ -1,115 +1,56 @@
-import { Channel, connectivityState, credentials } from '@grpc/grpc-js'
-import type {
-  ChannelCredentials,
-  ChannelOptions,
-  Client,
-  ClientDuplexStream,
-  ClientUnaryCall,
-  Metadata,
-  MethodDefinition,
-  ServiceClientConstructor,
-  ServiceError,
-} from '@grpc/grpc-js'
+import type { ClientUnaryCall, Metadata, ServiceError } from '@grpc/grpc-js'
 import { LibkvError } from '@libkv/core'
-import type { Call, ConnectionContext, TlsMaterial } from '@libkv/core/driver'
-// etcd3 keeps its wire (proto files, services, channels) in this class; its index exports only what retries on top of it.
-import { Host } from 'etcd3/lib/connection-pool.js'
-import { isIP } from 'node:net'
-import { checkServerIdentity } from 'node:tls'
-import { CANCELLED, UNAVAILABLE, errorOf } from './etcd-errors.ts'
+import { Endpoint } from '@libkv/core/driver'
+import type { Call, EndpointOptions, InFlightRequest, TlsSource } from '@libkv/core/driver'
+import { EtcdConnection } from './etcd-connection.ts'
+import type { Method, Stream } from './etcd-connection.ts'
+import { CANCELLED, UNAVAILABLE, errorOf, isOfMember } from './etcd-errors.ts'
+import { range } from './etcd-methods.ts'
 
-export type Service = 'KV' | 'Watch' | 'Lease' | 'Auth'
+const noOptions = {}
 
-/** A method of etcd's API; without a codec of its own, etcd3's is used. */
-export interface Method<Q, A> {
-  readonly service: Service
-  readonly path: string
-  readonly encode?: (payload: Q) => Uint8Array
-  readonly decode?: (message: Buffer) => A
+/** What an {@link EtcdEndpoint} needs beside the options of every endpoint. */
+export interface EtcdEndpointOptions extends EndpointOptions {
+  readonly tls: TlsSource | undefined
+  /** The metadata of a probe: it shows who sends it, if that is known. */
+  readonly metadata: () => Metadata
 }
 
-export type Stream<Q, A> = ClientDuplexStream<Q, A>
-
-/** Fault handling is switched off: it repeats writes whose answer was lost, and shuts out hosts that are well. */
-const noFaultHandling = { execute: (work: () => unknown) => work() } as unknown as NonNullable<
-  ConstructorParameters<typeof Host>[3]
->
-
-const { READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
-
 /** One etcd member: one connection for everything. */
-export class EtcdEndpoint {
-  readonly address: string
-  /** Asked and not answering. Others are preferred until it answers again. */
-  suspect = false
-  /** The last failure of a request, while none has been answered since. */
-  failure: LibkvError | undefined
-  readonly #isTls: boolean
-  readonly #isOnly: boolean
-  #hasAnswered = false
-  readonly #channel: Channel
-  readonly #host: Host
-  readonly #services = new Map<Service, Client>()
-  /** The requests that wait for an answer, and since when. */
-  readonly #requests = new Map<ClientUnaryCall, number>()
-  readonly #streams = new Set<Stream<unknown, unknown>>()
+export class EtcdEndpoint extends Endpoint {
+  readonly #options: EtcdEndpointOptions
+  #connection: EtcdConnection | undefined
 
-  /** @param isOnly - whether the store has no other endpoint, so that messages need not name it. */
-  constructor(address: string, tls: TlsMaterial | undefined, isOnly: boolean) {
-    this.address = address
-    this.#isTls = tls !== undefined
-    this.#isOnly = isOnly
-    const options = channelOptions(address, tls)
-    this.#channel = new Channel(address, channelCredentials(address, tls), options)
-    this.#host = new Host(
-      address,
-      credentials.createInsecure(), // The channel is ours already; Host asks for credentials all the same.
-      { ...options, channelOverride: this.#channel },
-      noFaultHandling,
-    )
+  constructor(address: string, options: EtcdEndpointOptions) {
+    super(address, options)
+    this.#options = options
   }
 
-  get isReady(): boolean {
-    return this.#channel.getConnectivityState(false) === READY
+  override get isHealthy(): boolean {
+    return super.isHealthy && this.#connection?.isReady === true
   }
 
-  /** What the messages of errors say about the endpoint. */
-  get context(): ConnectionContext {
-    return {
-      address: this.#isOnly ? undefined : this.address,
-      unanswered: this.#hasAnswered ? undefined : this.#isTls ? 'tls' : 'plain',
-    }
+  override close(): void {
+    this.#connection?.close()
+    this.#connection = undefined
   }
 
-  /** Whether the last attempt to connect failed. */
-  get hasFailed(): boolean {
-    return this.#channel.getConnectivityState(false) === TRANSIENT_FAILURE
-  }
-
-  /**
-   * Connects if it has not yet, and calls back once, when the state of the connection is another one or `until`
-   * (milliseconds since 1970) is past.
-   */
-  onStateChange(until: number, callback: () => void): void {
-    const state = this.#channel.getConnectivityState(true)
-    if (state === SHUTDOWN) callback()
-    else this.#channel.watchConnectivityState(state, until, callback)
-  }
-
-  request<Q, A>(
-    method: Method<Q, A>,
-    payload: Q,
-    metadata: Metadata,
-    call: Call,
-    now: number,
-  ): Promise<A> {
-    const { client, encode, decode } = this.#bind(method)
+  request<Q, A>(method: Method<Q, A>, payload: Q, metadata: Metadata, call: Call): Promise<A> {
+    const { client, encode, decode } = this.#open().bind(method)
     return new Promise<A>((resolve, reject) => {
       if (call.settled) {
-        reject(new LibkvError('CLOSED', 'nobody waits for the answer any more'))
+        reject(new LibkvError('CLOSED', 'the call was cancelled'))
         return
       }
       call.markSent()
+      const inFlight: InFlightRequest = {
+        since: this.runtime.now(),
+        kind: method.isRead === true ? 'read' : 'write',
+        abandon: (error) => {
+          reject(error)
+          request.cancel()
+        },
+      }
       const request: ClientUnaryCall = client.makeUnaryRequest<Q, A>(
         method.path,
         encode,
@@ -118,26 +59,26 @@ export class EtcdEndpoint {
         metadata,
         noOptions,
         (error, answer) => {
-          this.#requests.delete(request)
+          if (!this.ended(inFlight)) return
           if (error === null) {
-            this.suspect = false
-            this.failure = undefined
-            this.#hasAnswered = true
+            this.answered()
             resolve(answer as A)
           } else {
-            reject(this.#meaningOf(error))
+            reject(this.#noted(error))
           }
         },
       )
-      this.#requests.set(request, now)
+      this.started(inFlight)
       call.onCancel(() => {
+        this.cancelled(inFlight)
         request.cancel()
       })
     })
   }
 
+  /** A stream whose first message is a request: until the member answers it, it counts as waiting. */
   stream<Q, A>(method: Method<Q, A>, metadata: Metadata): Stream<Q, A> {
-    const { client, encode, decode } = this.#bind(method)
+    const { client, encode, decode } = this.#open().bind(method)
     const stream = client.makeBidiStreamRequest<Q, A>(
       method.path,
       encode,
@@ -145,108 +86,78 @@ export class EtcdEndpoint {
       metadata,
       noOptions,
     )
-    const open = stream as unknown as Stream<unknown, unknown>
-    this.#streams.add(open)
+    const abandon = (): void => {
+      stream.cancel()
+    }
+    const idle: InFlightRequest = { since: Infinity, kind: 'silent', abandon }
+    const waiting: InFlightRequest = { since: this.runtime.now(), kind: 'write', abandon }
+    this.started(waiting)
+    stream.once('data', () => {
+      this.answered()
+      if (this.ended(waiting)) this.started(idle)
+    })
+    const end = (): void => {
+      this.ended(waiting)
+      this.ended(idle)
+    }
     // A stream that was cancelled reports that, too, and an error that nobody hears ends the process.
-    stream.on('error', () => this.#streams.delete(open))
-    stream.on('end', () => this.#streams.delete(open))
+    stream.on('error', (error: ServiceError) => {
+      end()
+      this.#noted(error)
+    })
+    stream.on('end', end)
     return stream
   }
 
-  /** Since when, on the monotonic clock, the oldest request has been waiting. */
-  get waitingSince(): number {
-    for (const since of this.#requests.values()) return since
-    return Infinity
+  /** A member sends its settings when a connection is made. */
+  protected override async reach(call: Call): Promise<void> {
+    // Certificates may have been rotated: new connections are made with what the files hold now.
+    if (this.#connection !== undefined && this.#connection.tls !== this.#options.tls?.material()) {
+      this.close()
+    }
+    const connection = this.#open()
+    const isNew = !connection.isReady
+    const wait = call.deadline - this.runtime.now()
+    await connection.connect(this.runtime.wallClock() + wait)
+    // To send on a connection that failed tells why it did.
+    if (!isNew || !connection.isReady) await this.#ask(true, call)
   }
 
-  get requests(): number {
-    return this.#requests.size
+  protected override disconnect(): void {
+    this.close()
   }
 
-  /** Gives up what is open: the member does not answer. Requests end with `CANCELLED`, streams with an error. */
-  abandon(): void {
-    this.suspect = true
-    for (const request of [...this.#requests.keys()]) request.cancel()
-    for (const stream of [...this.#streams]) stream.cancel()
+  protected override async serves(call: Call): Promise<boolean> {
+    const [, serves] = await Promise.all([
+      this.#ask(true, call),
+      this.#ask(false, call).then(
+        () => true,
+        () => false,
+      ),
+    ])
+    return serves
   }
 
-  close(): void {
-    for (const stream of [...this.#streams]) stream.cancel()
-    this.#host.close()
-    this.#channel.close()
+  /** Reads a key: what the member itself has, or after it has asked its cluster. A refusal is an answer. */
+  async #ask(serializable: boolean, call: Call): Promise<void> {
+    try {
+      await this.request(range, { key: 'health', serializable }, this.#options.metadata(), call)
+    } catch (error) {
+      const { code } = (error as LibkvError & { cause?: { code?: number } }).cause ?? {}
+      if (code === undefined || code === CANCELLED || code === UNAVAILABLE) throw error
+    }
   }
 
-  #meaningOf(error: ServiceError): LibkvError {
-    const code = error.code as number
-    if (code !== CANCELLED && code !== UNAVAILABLE) this.#hasAnswered = true
+  #open(): EtcdConnection {
+    return (this.#connection ??= new EtcdConnection(this.address, this.#options.tls?.material()))
+  }
+
+  /** The error, once the pool knows what it says about the member. */
+  #noted(error: ServiceError): LibkvError {
     const failure = errorOf(error, this.context)
-    if (code === UNAVAILABLE) this.failure = failure
-    if (code !== CANCELLED || !this.suspect) return failure
-    // Abandoned: it may have been carried out.
-    return new LibkvError('TIMEOUT', `${this.address} does not answer`, {
-      retryable: true,
-      ambiguous: true,
-      cause: failure.cause,
-    })
-  }
-
-  #bind<Q, A>({ service, path, encode, decode }: Method<Q, A>): Bound<Q, A> {
-    let client = this.#services.get(service)
-    if (client === undefined) {
-      client = this.#host.getServiceClient(service)
-      this.#services.set(service, client)
-    }
-    if (encode !== undefined && decode !== undefined) {
-      return { client, encode: encode as Bound<Q, A>['encode'], decode }
-    }
-    const { service: methods } = client.constructor as ServiceClientConstructor
-    const definition = Object.values(methods).find((method) => method.path === path)
-    if (definition === undefined) throw new TypeError(`etcd3 has no ${path}`)
-    const { requestSerialize, responseDeserialize } = definition as MethodDefinition<Q, A>
-    return { client, encode: requestSerialize, decode: responseDeserialize }
-  }
-}
-
-interface Bound<Q, A> {
-  readonly client: Client
-  readonly encode: (payload: Q) => Buffer
-  readonly decode: (message: Buffer) => A
-}
-
-const noOptions = {}
-
-function channelCredentials(address: string, tls: TlsMaterial | undefined): ChannelCredentials {
-  if (tls === undefined) return credentials.createInsecure()
-  const { context, rejectUnauthorized } = tls
-  const host = tls.servername ?? hostOf(address)
-  return credentials.createFromSecureContext(context, {
-    rejectUnauthorized,
-    checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
-  })
-}
-
-/** The name that TLS asks for. It must not be an IP address (RFC 6066), and grpc-js would take one. */
-function serverName(address: string, tls: TlsMaterial): string {
-  const host = hostOf(address)
-  return tls.servername ?? (isIP(host) === 0 ? host : 'etcd')
-}
-
-const hostOf = (address: string): string =>
-  address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '')
-
-function channelOptions(address: string, tls: TlsMaterial | undefined): ChannelOptions {
-  return {
-    // Lists and backlogs may be larger than the 4 MiB of the default.
-    'grpc.max_receive_message_length': -1,
-    'grpc.max_send_message_length': -1,
-    // Servers refuse pings that are more frequent than every 5 s.
-    'grpc.keepalive_time_ms': 10_000,
-    'grpc.keepalive_timeout_ms': 3_000,
-    'grpc.initial_reconnect_backoff_ms': 100,
-    'grpc.max_reconnect_backoff_ms': 1_000,
-    'grpc.enable_retries': 0,
-    'grpc.enable_channelz': 0,
-    'grpc.use_local_subchannel_pool': 1,
-    ...(tls && { 'grpc.ssl_target_name_override': serverName(address, tls) }),
+    const code = error.code as number
+    if (code !== CANCELLED && (code !== UNAVAILABLE || isOfMember(error))) this.answered()
+    else if (code === UNAVAILABLE) this.failed(failure)
+    return failure
   }
 }

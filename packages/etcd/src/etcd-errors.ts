@@ -101,6 +101,11 @@ class GrpcStatus extends Error {
   }
 }
 
+/** Whether the member itself says so, not the connection to it. */
+export function isOfMember({ details }: GrpcError): boolean {
+  return details.startsWith('etcdserver:')
+}
+
 /** Whether the token is to be renewed. The request was refused before anything happened. */
 export function isStaleToken(text: string): boolean {
   return /invalid auth token|revision of auth store is old/.test(text)

@@ -20,7 +20,7 @@ import {
   encodeTxn,
   encodeWatch,
 } from './etcd-codec.ts'
-import type { Method } from './etcd-endpoint.ts'
+import type { Method } from './etcd-connection.ts'
 
 type Request<F extends (payload: never) => Uint8Array> = Parameters<F>[0]
 type Answer<F extends (message: Uint8Array) => unknown> = ReturnType<F>
@@ -28,6 +28,7 @@ type Answer<F extends (message: Uint8Array) => unknown> = ReturnType<F>
 export const range: Method<Request<typeof encodeRange>, Answer<typeof decodeRange>> = {
   service: 'KV',
   path: '/etcdserverpb.KV/Range',
+  isRead: true,
   encode: encodeRange,
   decode: decodeRange,
 }
