@@ -3,6 +3,7 @@ import { LibkvError } from '@libkv/core'
 import { Endpoint } from '@libkv/core/driver'
 import type { Call, EndpointOptions, InFlightRequest, TlsSource } from '@libkv/core/driver'
 import { EtcdConnection } from './etcd-connection.ts'
+import type { RangeRequest } from './etcd-codec.ts'
 import type { Method, Stream } from './etcd-connection.ts'
 import { CANCELLED, UNAVAILABLE, errorOf, isOfMember } from './etcd-errors.ts'
 import { range } from './etcd-methods.ts'
@@ -112,15 +113,15 @@ export class EtcdEndpoint extends Endpoint {
   /** A member sends its settings when a connection is made. */
   protected override async reach(call: Call): Promise<void> {
     // Certificates may have been rotated: new connections are made with what the files hold now.
-    if (this.#connection !== undefined && this.#connection.tls !== this.#options.tls?.material()) {
-      this.close()
-    }
+    const old = this.#connection
+    if (old !== undefined && old.tls !== this.#options.tls?.material()) this.close()
     const connection = this.#open()
-    const isNew = !connection.isReady
+    const wasReady = connection.isReady
     const wait = call.deadline - this.runtime.now()
     await connection.connect(this.runtime.wallClock() + wait)
+    const isNew = !wasReady && connection.isReady
     // To send on a connection that failed tells why it did.
-    if (!isNew || !connection.isReady) await this.#ask(true, call)
+    if (!isNew) await this.#ask(true, call)
   }
 
   protected override disconnect(): void {
@@ -139,9 +140,10 @@ export class EtcdEndpoint extends Endpoint {
   }
 
   /** Reads a key: what the member itself has, or after it has asked its cluster. A refusal is an answer. */
-  async #ask(serializable: boolean, call: Call): Promise<void> {
+  async #ask(stale: boolean, call: Call): Promise<void> {
+    const question: RangeRequest = { key: 'health', stale }
     try {
-      await this.request(range, { key: 'health', serializable }, this.#options.metadata(), call)
+      await this.request(range, question, this.#options.metadata(), call)
     } catch (error) {
       const { code } = (error as LibkvError & { cause?: { code?: number } }).cause ?? {}
       if (code === undefined || code === CANCELLED || code === UNAVAILABLE) throw error
