@@ -27,6 +27,8 @@ export interface Method<Q, A> {
 
 export type Stream<Q, A> = ClientDuplexStream<Q, A>
 
+const { CONNECTING, IDLE, READY } = connectivityState
+
 /** Fault handling is switched off: it repeats writes whose answer was lost, and shuts out hosts that are well. */
 const noFaultHandling = { execute: (work: () => unknown) => work() } as unknown as NonNullable<
   ConstructorParameters<typeof Host>[3]
@@ -53,22 +55,23 @@ export class EtcdConnection {
   }
 
   get isReady(): boolean {
-    return this.#channel.getConnectivityState(false) === connectivityState.READY
+    return this.#channel.getConnectivityState(false) === READY
   }
 
   /**
-   * Connects. Resolves when there is a connection, when the attempt has failed, or at the deadline.
+   * Connects, and resolves when the attempt is over: whether it has made a connection.
    *
-   * @param until - in milliseconds since 1970.
+   * @param until - the deadline, in milliseconds since 1970.
    */
-  async connect(until: number): Promise<void> {
-    for (;;) {
+  async connect(until: number): Promise<boolean> {
+    for (let isNew = false; ; isNew = true) {
       const state = this.#channel.getConnectivityState(true)
-      if (state !== connectivityState.IDLE && state !== connectivityState.CONNECTING) return
-      const error = await new Promise<Error | undefined>((resolve) => {
+      if (state === READY) return isNew
+      if (state !== IDLE && state !== CONNECTING) return false
+      const overdue = await new Promise<Error | undefined>((resolve) => {
         this.#channel.watchConnectivityState(state, until, resolve)
       })
-      if (error !== undefined) return
+      if (overdue !== undefined) return false
     }
   }
 

@@ -115,11 +115,8 @@ export class EtcdEndpoint extends Endpoint {
     // Certificates may have been rotated: new connections are made with what the files hold now.
     const old = this.#connection
     if (old !== undefined && old.tls !== this.#options.tls?.material()) this.close()
-    const connection = this.#open()
-    const wasReady = connection.isReady
     const wait = call.deadline - this.runtime.now()
-    await connection.connect(this.runtime.wallClock() + wait)
-    const isNew = !wasReady && connection.isReady
+    const isNew = await this.#open().connect(this.runtime.wallClock() + wait)
     // To send on a connection that failed tells why it did.
     if (!isNew) await this.#ask(true, call)
   }

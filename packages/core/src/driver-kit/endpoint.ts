@@ -217,7 +217,7 @@ export abstract class Endpoint {
 
   /** Records that a caller gave up a request. */
   protected cancelled({ since }: InFlightRequest): void {
-    if (this.runtime.now() - since > UNPROVEN && this.#answeredAt < since) this.doubt()
+    if (this.runtime.now() - since > UNPROVEN && this.#answeredAt <= since) this.doubt()
   }
 
   /** Requires a probe before the next request. */
