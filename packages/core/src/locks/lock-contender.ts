@@ -7,7 +7,8 @@ import { LibkvError, isLibkvError } from '../contract/errors.ts'
 import { Pair } from '../contract/key-value-pair.ts'
 import type { KVPair } from '../contract/key-value-pair.ts'
 import { directoryOf, LockLine, namingKey } from './lock-line.ts'
-import type { LockContext, ResolvedLockOptions } from './lock-context.ts'
+import type { LockContext } from './lock-context.ts'
+import type { ResolvedLockOptions } from './resolved-lock-options.ts'
 import type { CallOptions } from '../contract/call-options.ts'
 
 /** Whoever waits for a lock or holds it: a key of its own in the lock's directory, bound to a session. */
@@ -59,7 +60,7 @@ export class Contender {
       await contender.#enter()
       return contender
     } catch (error) {
-      context.afterwards(contender.leave())
+      context.inBackground(contender.leave())
       throw error
     }
   }

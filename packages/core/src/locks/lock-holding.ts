@@ -106,7 +106,7 @@ export class LockHolding implements HeldLock {
     } catch (error) {
       if (!ownsSession) {
         // The caller learns of it, and the others need not wait for the end of a session that lives on.
-        this.#context.afterwards(
+        this.#context.inBackground(
           this.#contender.untilGone((signal) => this.#withdraw(undefined, signal)),
         )
         throw error
@@ -156,7 +156,7 @@ export class LockHolding implements HeldLock {
     if (this.#controller.signal.aborted) return
     this.#end(this.#error('LOCK_LOST', `the lock was lost: ${reason}`, cause))
     this.#unlocking ??= this.#release()
-    this.#context.afterwards(this.#unlocking)
+    this.#context.inBackground(this.#unlocking)
   }
 
   #end(reason: LibkvError): void {

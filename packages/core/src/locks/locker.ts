@@ -5,7 +5,8 @@ import { LibkvError, isLibkvError } from '../contract/errors.ts'
 import { Contender } from './lock-contender.ts'
 import { LockHolding } from './lock-holding.ts'
 import type { KVPair } from '../contract/key-value-pair.ts'
-import type { LockContext, ResolvedLockOptions } from './lock-context.ts'
+import type { LockContext } from './lock-context.ts'
+import type { ResolvedLockOptions } from './resolved-lock-options.ts'
 import { LockLine } from './lock-line.ts'
 import type { CallOptions } from '../contract/call-options.ts'
 import type { HeldLock, LockCallOptions, LockContender, Locker } from '../contract/lock.ts'
@@ -48,11 +49,11 @@ export class KeyLocker implements Locker {
           const pair = await contender.tryTake({ signal })
           if (pair !== null) return this.#hold(contender, pair)
         } catch (error) {
-          this.#context.afterwards(contender.leave())
+          this.#context.inBackground(contender.leave())
           throw error
         }
         const leaving = contender.leave()
-        this.#context.afterwards(leaving)
+        this.#context.inBackground(leaving)
         await abortable(leaving, signal)
         return null
       })
@@ -81,12 +82,12 @@ export class KeyLocker implements Locker {
         return this.#hold(contender, await contender.take(signal))
       } catch (error) {
         if (signal.aborted || !passes(error)) {
-          this.#context.afterwards(contender.leave())
+          this.#context.inBackground(contender.leave())
           throw error
         }
       }
       // The place in the line is lost: the store was away for longer than the session, or an operator removed it.
-      this.#context.afterwards(contender.leave())
+      this.#context.inBackground(contender.leave())
       if (this.#options.session?.isAlive() === false) {
         throw this.#error('SESSION_EXPIRED', 'the session of the lock is over')
       }
@@ -108,7 +109,7 @@ export class KeyLocker implements Locker {
     try {
       return await abortable(entering, signal)
     } catch (error) {
-      this.#context.afterwards(entering.then((contender) => contender.leave()))
+      this.#context.inBackground(entering.then((contender) => contender.leave()))
       throw error
     }
   }

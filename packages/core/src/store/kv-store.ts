@@ -260,8 +260,8 @@ class KvStore implements Store {
         keyspace: this.#keyspace,
         runtime,
         openSession: (ttl) => this.#openSession(ttl, undefined),
-        afterwards: (cleanup) => {
-          this.#sessions.afterwards(cleanup)
+        inBackground: (work) => {
+          this.#sessions.afterwards(work)
         },
       },
       name,
