@@ -5,11 +5,11 @@ import type { OptionRules } from '../options/option-rules.ts'
 import type { LockCallOptions, LockOptions } from '../contract/lock.ts'
 import type { Store } from '../contract/store.ts'
 
-/** What {@link withLock} takes. `timeout` bounds the wait for the lock, server round trips included. */
+/** Options of {@link withLock}. `timeout` limits the wait for the lock, round trips included. */
 export interface WithLockOptions extends LockOptions, LockCallOptions {
   /**
-   * What to do while somebody else holds the lock or waits for it: wait for one's turn, or leave the work undone, which
-   * resolves to undefined.
+   * Whether to wait while another contender holds the lock or waits for it. With `skip` the work
+   * does not run then, and the call resolves to undefined.
    *
    * @default 'wait'
    */
@@ -23,11 +23,11 @@ const withLockRules: OptionRules<WithLockOptions> = {
 }
 
 /**
- * Waits for a lock, runs the work while it is held, and gives it back, also when the work throws.
+ * Acquires a lock, runs the work while the lock is held, and releases it, even if the work throws.
  *
- * @returns what the work returned; undefined when it was skipped.
- * @throws LibkvError `LOCK_LOST` when the lock was lost before the work was done, so that it was perhaps not alone; and
- * whatever {@link Locker.lock} or the work throws.
+ * @returns the result of the work; undefined when it was skipped.
+ * @throws LibkvError `LOCK_LOST` when the lock was lost before the work was done, so that another
+ * holder may have worked at the same time; and whatever {@link Locker.lock} or the work throws.
  *
  * @example
  * await withLock(kv, 'jobs/nightly', async (signal, token) => {
@@ -77,7 +77,7 @@ export async function withLock<T>(
     await held.unlock().catch(() => undefined)
     throw error
   }
-  // The work is done; a lock that cannot be given back now ends with its session.
+  // The work is done. A lock that cannot be released now ends when its session expires.
   await held.unlock().catch(() => undefined)
   return result
 }

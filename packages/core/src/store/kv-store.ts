@@ -13,7 +13,7 @@ import { asyncDispose } from '../calls/dispose.ts'
 import { wrongType } from '../options/option-rules.ts'
 import type { Version } from '../contract/version.ts'
 import { Keyspace } from './keyspace.ts'
-import { KeyLocker } from '../locks/locker.ts'
+import { Lock } from '../locks/lock.ts'
 import type { Operation, TransactionResult } from '../contract/operations.ts'
 import { resolveOptions } from '../options/options.ts'
 import type { ResolvedOptions, StoreOptions } from '../options/options.ts'
@@ -252,7 +252,7 @@ class KvStore implements Store {
         session: session === undefined ? undefined : this.#sessions.own(session),
       }
     })
-    return new KeyLocker(
+    return new Lock(
       {
         backend: this.backend,
         driver: this.#driver,
@@ -260,8 +260,8 @@ class KvStore implements Store {
         keyspace: this.#keyspace,
         runtime,
         openSession: (ttl) => this.#openSession(ttl, undefined),
-        afterwards: (cleanup) => {
-          this.#sessions.afterwards(cleanup)
+        inBackground: (work) => {
+          this.#sessions.afterwards(work)
         },
       },
       name,
