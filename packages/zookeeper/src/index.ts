@@ -1,5 +1,5 @@
 export { zookeeper } from './zookeeper.ts'
-export type { ReadBarrier } from './read-barrier.ts'
+export type { ReadBarrier } from './zookeeper-read-barrier.ts'
 export type { DigestAuth, ZooKeeperOptions } from './zookeeper-options.ts'
 export { CREATOR_ALL, digestIdentity, OPEN, PERMISSION, READ_ONLY } from './client/index.ts'
 export type { Acl, AclEntry, Auth, Identity } from './client/index.ts'

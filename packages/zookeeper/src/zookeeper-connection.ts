@@ -1,9 +1,9 @@
 import type { Call, Entry } from '@libkv/core/driver'
-import { birthOf, isMarked, mayDiffer } from './zookeeper-births.ts'
-import type { Birth } from './zookeeper-births.ts'
+import { birthOf, isMarked, mayDiffer } from './zookeeper-creation-records.ts'
+import type { Birth } from './zookeeper-creation-records.ts'
 import type { NodeData, Stat, ZooKeeperClient } from './client/index.ts'
-import { SharedBarrier } from './read-barrier.ts'
-import type { PendingBarrier, ReadBarrier } from './read-barrier.ts'
+import { SharedBarrier } from './zookeeper-read-barrier.ts'
+import type { PendingBarrier, ReadBarrier } from './zookeeper-read-barrier.ts'
 import { errorOf } from './zookeeper-errors.ts'
 import { recordOf } from './zookeeper-paths.ts'
 

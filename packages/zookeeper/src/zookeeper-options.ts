@@ -2,8 +2,8 @@ import { anything, number, oneOf, text } from '@libkv/core/driver'
 import type { OptionRules, ServerOptions } from '@libkv/core/driver'
 import type { StoreOptions } from '@libkv/core'
 import type { Acl, Auth } from './client/index.ts'
-import { LONGEST_TICK, LONGEST_TIMEOUT, aclOf, chrootOf, identitiesOf } from './option-checks.ts'
-import type { ReadBarrier } from './read-barrier.ts'
+import { LONGEST_TICK, LONGEST_TIMEOUT, aclOf, chrootOf, identitiesOf } from './zookeeper-option-checks.ts'
+import type { ReadBarrier } from './zookeeper-read-barrier.ts'
 
 /** An identity of ZooKeeper's own scheme, by user and password. */
 export interface DigestAuth {

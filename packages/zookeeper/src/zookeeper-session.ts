@@ -1,6 +1,6 @@
 import type { Call, DriverSession } from '@libkv/core/driver'
 import type { ZooKeeperClient } from './client/index.ts'
-import type { Housekeeping } from './housekeeping.ts'
+import type { Housekeeping } from './zookeeper-housekeeping.ts'
 import { ZooKeeperConnection } from './zookeeper-connection.ts'
 import { errorOfSession } from './zookeeper-errors.ts'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'

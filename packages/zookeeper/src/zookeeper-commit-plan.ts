@@ -1,8 +1,8 @@
 import { LibkvError } from '@libkv/core'
 import type { Check, Write, WriteResult } from '@libkv/core/driver'
-import { bornNow, diesNow, directoryAcl, mayDiffer, movedNow } from './zookeeper-births.ts'
+import { bornNow, diesNow, directoryAcl, mayDiffer, movedNow } from './zookeeper-creation-records.ts'
 import type { Acl, MultiOperation, MultiResult, NodeData, Stat } from './client/index.ts'
-import { guardOf } from './zookeeper-guards.ts'
+import { guardOf } from './zookeeper-creation-counters.ts'
 import { parentOf, recordOf, tokenOf } from './zookeeper-paths.ts'
 
 /** A key that a commit is about: what is wanted of it, and what was found. */

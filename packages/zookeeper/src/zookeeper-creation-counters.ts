@@ -1,6 +1,6 @@
 import { LibkvError } from '@libkv/core'
 import type { Call } from '@libkv/core/driver'
-import { sharedAcl } from './zookeeper-births.ts'
+import { sharedAcl } from './zookeeper-creation-records.ts'
 import { isZooKeeperError } from './client/index.ts'
 import type { Acl, MultiOperation, ZooKeeperClient } from './client/index.ts'
 import { GUARDS, parentOf } from './zookeeper-paths.ts'

@@ -1,6 +1,6 @@
 import { backoff, sleep } from '@libkv/core/driver'
 import type { Call } from '@libkv/core/driver'
-import { birthOf, bornAt } from './zookeeper-births.ts'
+import { birthOf, bornAt } from './zookeeper-creation-records.ts'
 import type { MultiOperation, Stat } from './client/index.ts'
 import { isKey } from './zookeeper-connection.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'

@@ -1,6 +1,6 @@
 import type { Call, Entry, Scan } from '@libkv/core/driver'
 import type { NodeData, Read, ReadResult } from './client/index.ts'
-import { PositionedCall } from './zookeeper-calls.ts'
+import { PositionedCall } from './zookeeper-positioned-call.ts'
 import { nodeOf } from './zookeeper-connection.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'
 import { childOf, isServersOrOwn, keyOfChild } from './zookeeper-paths.ts'

@@ -3,10 +3,10 @@ import { BackgroundCall, backoff } from '@libkv/core/driver'
 import type { Call } from '@libkv/core/driver'
 import type { Timer } from '@libkv/core'
 import type { ZooKeeperClient } from './client/index.ts'
-import type { Housekeeping } from './housekeeping.ts'
+import type { Housekeeping } from './zookeeper-housekeeping.ts'
 import { ZooKeeperConnection } from './zookeeper-connection.ts'
 import { isConflict } from './zookeeper-errors.ts'
-import { guardOf } from './zookeeper-guards.ts'
+import { guardOf } from './zookeeper-creation-counters.ts'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
 
 /** A key that is to go away. */

@@ -1,6 +1,6 @@
 import type { Call } from '@libkv/core/driver'
 import type { ZooKeeperClient } from './client/index.ts'
-import type { TreeNode } from './tree-scan.ts'
+import type { TreeNode } from './zookeeper-tree-scan.ts'
 
 /** The watches that one node has now. */
 interface Armed {

@@ -1,11 +1,11 @@
 import type { Call, Check, Write } from '@libkv/core/driver'
-import type { Subject } from './commit-plan.ts'
-import { mayDiffer } from './zookeeper-births.ts'
+import type { Subject } from './zookeeper-commit-plan.ts'
+import { mayDiffer } from './zookeeper-creation-records.ts'
 import type { Stat } from './client/index.ts'
-import type { KnownDirectories } from './known-directories.ts'
+import type { KnownDirectories } from './zookeeper-known-directories.ts'
 import { isKey, nodeOf } from './zookeeper-connection.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'
-import { guardOf } from './zookeeper-guards.ts'
+import { guardOf } from './zookeeper-creation-counters.ts'
 import { pathOf, recordOf } from './zookeeper-paths.ts'
 
 /** What a commit is about, key by key; nothing is known of them yet. */
