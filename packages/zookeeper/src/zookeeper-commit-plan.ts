@@ -1,119 +1,102 @@
 import { LibkvError } from '@libkv/core'
-import type { Check, Write, WriteResult } from '@libkv/core/driver'
-import { bornNow, diesNow, directoryAcl, mayDiffer, movedNow } from './zookeeper-creation-records.ts'
-import type { Acl, MultiOperation, MultiResult, NodeData, Stat } from './client/index.ts'
-import { guardOf } from './zookeeper-creation-counters.ts'
-import { parentOf, recordOf, tokenOf } from './zookeeper-paths.ts'
+import type { Write, WriteResult } from '@libkv/core/driver'
+import type { Acl, MultiOperation, Stat } from './client/index.ts'
+import { counterOf } from './zookeeper-creation-counters.ts'
+import {
+  createdNow,
+  deletedNow,
+  directoryAcl,
+  mayHaveRecord,
+  movedNow,
+} from './zookeeper-creation-records.ts'
+import { parentOf, recordOf, scratchChildOf } from './zookeeper-paths.ts'
+import type { TouchedKey } from './zookeeper-touched-key.ts'
 
-/** A key that a commit is about: what is wanted of it, and what was found. */
-export interface Subject {
-  readonly key: string
-  readonly path: string
-  readonly checks: readonly Check[]
-  readonly write: Write | undefined
-  /** Its node; null where there is none. */
-  stat: Stat | null
-  /** Whether the node is a key, and not a directory. */
-  isKey: boolean
-  /** The node's data, where they were read. */
-  data: Uint8Array | undefined
-  /** The record beside the node; null where there is none or nothing was asked. */
-  record: NodeData | null
-  /** When the key came into being, where that is needed. */
-  birth: bigint | undefined
-  /** The directories above it that are missing, the nearest first. */
-  missing: readonly string[]
-  /** The ephemeral node above it, below which there can be none. */
-  above: { readonly path: string; readonly stat: Stat } | undefined
-}
-
-/** Who the ephemeral nodes belong to, and what permits what. */
 export interface PlanContext {
-  /** The session in which the transaction is carried out. */
+  /** The session in which the plan is executed: the owner of the ephemeral nodes that it creates. */
   readonly sessionId: bigint
   readonly acl: Acl
-  /** The versions of the guards that were read. */
-  readonly guards: ReadonlyMap<string, number>
+  /** The versions of the creation counters that were read. */
+  readonly counters: ReadonlyMap<string, number>
 }
 
 type Put = Write & { readonly type: 'put' }
-type Existing = Subject & { readonly stat: Stat }
+type ExistingKey = TouchedKey & { readonly stat: Stat }
 
-/** A commit as one transaction of ZooKeeper, which fails if anything is other than it was found. */
-export class CommitPlan {
+/**
+ * A commit as one `multi`, which fails as a whole if a node is not in the state that was read. Its operations, in order:
+ *
+ * 1. conditions: versions of creation counters, and of nodes that are checked but not written;
+ * 2. changes: existing nodes are written or deleted, children before their parents;
+ * 3. creations of directory nodes and keys, parents before their children;
+ * 4. follow-ups, which need the nodes above: creation records, scratch children;
+ * 5. an increment of the creation counter of each node that was created.
+ */
+export class ZooKeeperCommitPlan {
   readonly #context: PlanContext
-  readonly #subjects: readonly Subject[]
-  // In the order in which they are carried out.
+  readonly #keys: readonly TouchedKey[]
   readonly #conditions: MultiOperation[] = []
   readonly #changes: MultiOperation[] = []
   readonly #creations = new Map<string, MultiOperation>()
   readonly #followUps: MultiOperation[] = []
-  /** The guards to be counted up. */
-  readonly #bumped = new Set<string>()
-  readonly #guarded = new Set<string>()
-  #lacksGuard = false
+  readonly #incremented = new Set<string>()
+  readonly #checkedCounters = new Set<string>()
+  #lacksCounter = false
 
-  constructor(subjects: readonly Subject[], context: PlanContext) {
-    this.#subjects = subjects
+  constructor(keys: readonly TouchedKey[], context: PlanContext) {
+    this.#keys = keys
     this.#context = context
-    for (const subject of subjects) this.#add(subject)
+    for (const key of keys) this.#add(key)
   }
 
-  /** Whether there are no guards yet, so that the plan does not hold. */
-  get lacksGuard(): boolean {
-    return this.#lacksGuard
+  /** Whether a creation counter is missing, which has to be created before a plan can be made. */
+  get lacksCounter(): boolean {
+    return this.#lacksCounter
   }
 
-  /** Whether that operation only makes sure of something. */
-  isCondition(index: number): boolean {
-    return index < this.#conditions.length
+  /** How many of the operations, from the first on, only check a condition. */
+  get conditionCount(): number {
+    return this.#conditions.length
   }
 
   get operations(): MultiOperation[] {
-    // What is above comes first when nodes are made, and last when they go.
-    const creations = [...this.#creations.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
     const changes = [...this.#changes].sort((a, b) => b.path.length - a.path.length)
-    const guards = [...this.#bumped].map((path): MultiOperation => ({
-      type: 'set',
-      path,
-      data: null,
-    }))
-    return [...this.#conditions, ...changes, ...creations, ...this.#followUps, ...guards]
+    const creations = [...this.#creations.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
+    const increments = [...this.#incremented].map((path): MultiOperation => {
+      return { type: 'set', path, data: null }
+    })
+    return [...this.#conditions, ...changes, ...creations, ...this.#followUps, ...increments]
   }
 
   /** One for each write, in their order. */
   results(writes: readonly Write[], revision: bigint): WriteResult[] {
     return writes.map((write) => {
-      const subject = this.#subjects.find((one) => one.write === write)
-      const { isKey = false, birth, stat } = subject ?? {}
-      const createRevision = isKey ? (birth ?? stat?.czxid ?? revision) : revision
-      return { existed: isKey, createRevision }
+      const touched = this.#keys.find((one) => one.write === write)
+      const { isKey = false, createRevision, stat } = touched ?? {}
+      const created = isKey ? (createRevision ?? stat?.czxid ?? revision) : revision
+      return { existed: isKey, createRevision: created }
     })
   }
 
-  #add(subject: Subject): void {
-    const { write } = subject
-    if (subject.stat === null) {
-      if (write?.type === 'put') this.#create(subject, write)
-      else this.#expectAbsence(subject)
+  #add(touched: TouchedKey): void {
+    const { write } = touched
+    if (touched.stat === null) {
+      if (write?.type === 'put') this.#create(touched, write)
+      else this.#expectAbsence(touched)
       return
     }
-    const existing = subject as Existing
-    if (subject.checks.length > 0 || write === undefined) this.#guard(existing.path)
-    if (write === undefined) this.#expect(existing)
-    else if (write.type === 'put') this.#put(existing, write)
-    else if (subject.isKey) this.#delete(existing)
-    else this.#expect(existing)
+    const existing = touched as ExistingKey
+    const { path, stat, isKey } = existing
+    if (existing.checks.length > 0 || write === undefined) this.#checkCounter(path)
+    if (write?.type === 'put') this.#put(existing, write)
+    else if (write !== undefined && isKey) this.#delete(existing)
+    else this.#conditions.push({ type: 'check', path, version: stat.version })
   }
 
-  #expect({ path, stat: { version } }: Existing): void {
-    this.#conditions.push({ type: 'check', path, version })
-  }
-
-  /** There is no condition that a node is missing, but what was made and removed was not there. */
-  #expectAbsence({ path, missing, above }: Subject): void {
+  /** ZooKeeper has no check for absence. Creating the node and deleting it again has the same effect. */
+  #expectAbsence({ path, missing, ephemeralAbove: above }: TouchedKey): void {
     if (above !== undefined) {
-      this.#guard(above.path)
+      this.#checkCounter(above.path)
       this.#conditions.push({ type: 'check', path: above.path, version: above.stat.version })
       return
     }
@@ -121,26 +104,26 @@ export class CommitPlan {
     this.#conditions.push(this.#node(highest, null), { type: 'delete', path: highest })
   }
 
-  #create({ path, missing }: Subject, { value, session, ttl, transient }: Put): void {
+  #create({ path, missing }: TouchedKey, { value, session, ttl, transient }: Put): void {
     for (const directory of missing) {
       this.#createDirectory(directory, transient === true && directory === parentOf(path))
     }
     const isEphemeral = session !== undefined || ttl !== undefined
     this.#creations.set(path, this.#node(path, value, isEphemeral))
-    this.#bumped.add(guardOf(path))
+    this.#incremented.add(counterOf(path))
   }
 
   #createDirectory(path: string, isTransient = false): void {
     if (this.#creations.has(path)) return
-    // The server removes a container when it is empty, whatever its data: so what may become a key is none.
+    // The server deletes an empty container even if it has data, so a node that may become a key must not be one.
     const mode = isTransient ? 'container' : 'persistent'
     const acl = directoryAcl(this.#context.acl)
     this.#creations.set(path, { type: 'create', path, data: null, mode, acl })
-    this.#bumped.add(guardOf(path))
+    this.#incremented.add(counterOf(path))
   }
 
-  #put(subject: Existing, write: Put): void {
-    const { path, stat, isKey } = subject
+  #put(existing: ExistingKey, write: Put): void {
+    const { path, stat, isKey, record } = existing
     const { value: data } = write
     const isBound = write.session !== undefined || write.ttl !== undefined
     let owner = isBound ? this.#context.sessionId : 0n
@@ -148,83 +131,79 @@ export class CommitPlan {
     if (stat.ephemeralOwner === owner && isKey) {
       this.#changes.push({ type: 'set', path, data, version: stat.version })
     } else if (isBound || stat.ephemeralOwner !== 0n) {
-      this.#replace(subject, data, isBound)
+      this.#replace(existing, data, isBound)
     } else {
-      // A directory becomes a key.
+      // The directory node becomes a key.
       this.#changes.push({ type: 'set', path, data, version: stat.version })
-      if (!mayDiffer(stat)) this.#showMoreThanLeaf(path)
-      this.#record(subject, bornNow(stat), false)
+      if (!mayHaveRecord(stat)) this.#raiseCversion(path)
+      this.#record(path, createdNow(stat), record !== null)
     }
   }
 
-  /** A node cannot change between permanent and bound: it is made anew. */
-  #replace(subject: Existing, data: Uint8Array, isBound: boolean): void {
-    const { path, stat, isKey, record } = subject
-    if (isBound && this.#hasOtherChildren(subject)) throw descendantsRefused(subject.key)
-    this.#guard(path)
+  /** Creates the node anew, because it cannot change between permanent and ephemeral. */
+  #replace(existing: ExistingKey, data: Uint8Array, isBound: boolean): void {
+    const { path, stat, isKey, record, createRevision = stat.czxid } = existing
+    if (isBound && this.#hasOtherChildren(existing)) throw descendantsRefused(existing.key)
+    this.#checkCounter(path)
     this.#changes.push({ type: 'delete', path, version: stat.version })
-    this.#bumped.add(guardOf(path))
+    this.#incremented.add(counterOf(path))
     if (!isKey) {
       this.#creations.set(path, this.#node(path, data, isBound))
-      this.#removeRecord(subject)
+      this.#deleteRecord(existing)
       return
     }
-    const birth = subject.birth ?? stat.czxid
     if (isBound) {
-      // Written once more, so that its version shows that there is a record.
+      // The second write raises its version, which shows that there may be a record.
       this.#creations.set(path, this.#node(path, null, true))
       this.#followUps.push({ type: 'set', path, data })
     } else {
       this.#creations.set(path, this.#node(path, data))
-      this.#showMoreThanLeaf(path)
+      this.#raiseCversion(path)
     }
-    // A record belongs to whom its key belongs, so it may have to be made anew, too.
+    // A record is bound to the session of its key, so it is created anew, too.
     if (record !== null) this.#changes.push({ type: 'delete', path: recordOf(path) })
-    this.#record({ ...subject, record: null }, movedNow(birth), isBound)
+    this.#record(path, movedNow(createRevision), false, isBound)
   }
 
-  #delete(subject: Existing): void {
-    const { path, stat } = subject
-    if (!this.#hasOtherChildren(subject)) {
+  #delete(existing: ExistingKey): void {
+    const { path, stat, record } = existing
+    if (!this.#hasOtherChildren(existing)) {
       this.#changes.push({ type: 'delete', path, version: stat.version })
-      this.#removeRecord(subject)
+      this.#deleteRecord(existing)
       return
     }
     this.#changes.push({ type: 'set', path, data: null, version: stat.version })
-    this.#record(subject, diesNow(stat), false)
+    this.#record(path, deletedNow(stat), record !== null)
   }
 
-  /** Whether something is below the node, or will be. */
-  #hasOtherChildren({ path, stat }: Existing): boolean {
+  /** Whether the node has children, or will have. */
+  #hasOtherChildren({ path, stat }: ExistingKey): boolean {
     if (stat.numChildren > 0) return true
     const below = `${path}/`
-    return this.#subjects.some(
-      (other) => other.write?.type === 'put' && other.path.startsWith(below),
-    )
+    return this.#keys.some((other) => other.write?.type === 'put' && other.path.startsWith(below))
   }
 
-  /** Leaves a trace in the node's count of children. */
-  #showMoreThanLeaf(path: string): void {
-    const token = tokenOf(path)
-    this.#followUps.push(this.#node(token, null), { type: 'delete', path: token })
+  /** Shows that there may be a creation record: `cversion` counts created and deleted children. */
+  #raiseCversion(path: string): void {
+    const child = scratchChildOf(path)
+    this.#followUps.push(this.#node(child, null), { type: 'delete', path: child })
   }
 
-  #record({ path: of, record }: Subject, data: Uint8Array, isBound: boolean): void {
+  #record(of: string, data: Uint8Array, exists: boolean, isBound = false): void {
     const path = recordOf(of)
-    if (record !== null) this.#followUps.push({ type: 'set', path, data })
-    else this.#followUps.push(this.#node(path, data, isBound))
+    this.#followUps.push(exists ? { type: 'set', path, data } : this.#node(path, data, isBound))
   }
 
-  #removeRecord({ path, record }: Subject): void {
+  #deleteRecord({ path, record }: TouchedKey): void {
     if (record !== null) this.#followUps.push({ type: 'delete', path: recordOf(path) })
   }
 
-  #guard(of: string): void {
-    const path = guardOf(of)
-    const version = this.#context.guards.get(path)
-    if (version === undefined) this.#lacksGuard = true
-    if (version === undefined || this.#guarded.has(path)) return
-    this.#guarded.add(path)
+  #checkCounter(of: string): void {
+    const path = counterOf(of)
+    const version = this.#context.counters.get(path)
+    if (version === undefined) this.#lacksCounter = true
+    if (version === undefined || this.#checkedCounters.has(path)) return
+    this.#checkedCounters.add(path)
     this.#conditions.push({ type: 'check', path, version })
   }
 
@@ -232,19 +211,6 @@ export class CommitPlan {
     const mode = isBound ? 'ephemeral' : 'persistent'
     return { type: 'create', path, data, mode, acl: this.#context.acl }
   }
-}
-
-/** What a plan would be that makes one permanent key in a directory that is there. */
-export function loneCreation(path: string, data: Uint8Array, acl: Acl): MultiOperation[] {
-  return [
-    { type: 'create', path, data, acl },
-    { type: 'set', path: guardOf(path), data: null },
-  ]
-}
-
-/** The revision that a transaction gave to all that it wrote; undefined where there was nothing to do. */
-export function revisionOf(results: readonly MultiResult[]): bigint | undefined {
-  return results[0]?.zxid
 }
 
 export function descendantsRefused(key: string): LibkvError {

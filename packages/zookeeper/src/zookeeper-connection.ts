@@ -1,26 +1,26 @@
 import type { Call, Entry } from '@libkv/core/driver'
-import { birthOf, isMarked, mayDiffer } from './zookeeper-creation-records.ts'
-import type { Birth } from './zookeeper-creation-records.ts'
+import { creationOf, isDirectoryAcl, mayHaveRecord } from './zookeeper-creation-records.ts'
+import type { Creation } from './zookeeper-creation-records.ts'
 import type { NodeData, Stat, ZooKeeperClient } from './client/index.ts'
 import { SharedBarrier } from './zookeeper-read-barrier.ts'
 import type { PendingBarrier, ReadBarrier } from './zookeeper-read-barrier.ts'
 import { errorOf } from './zookeeper-errors.ts'
 import { recordOf } from './zookeeper-paths.ts'
 
-/** A key's node, with all that tells when the key came into being. */
+/** A key's node, with all that determines its create revision. */
 export interface NodeHistory {
   readonly node: NodeData | null
   readonly record: NodeData | null
-  /** Whether the node was made as a directory. */
-  readonly isMarked: boolean
+  /** Whether the node was created as a directory node. */
+  readonly wasDirectory: boolean
   /** Undefined where there is no key. */
-  readonly birth: Birth | undefined
+  readonly creation: Creation | undefined
 }
 
-/** A client, and how keys are read with it. */
+/** A client, and the reads of keys with it. */
 export class ZooKeeperConnection {
   readonly client: ZooKeeperClient
-  /** Whether what is read behind {@link catchUp} may be behind what others have been told. */
+  /** Whether a read behind {@link catchUp} may be stale. */
   readonly mayLag: boolean
   readonly #barrier: SharedBarrier
   readonly #sync: SharedBarrier
@@ -32,12 +32,12 @@ export class ZooKeeperConnection {
     this.#sync = new SharedBarrier(client, 'sync')
   }
 
-  /** Makes the reads that follow, before anything is awaited, linearizable. */
+  /** Makes the reads that follow linearizable, up to the next `await`. */
   barrier(call: Call): PendingBarrier {
     return this.#barrier.begin(call)
   }
 
-  /** Makes the reads that follow, before anything is awaited, as new as they can be without a word to the other servers. */
+  /** Makes the reads that follow, up to the next `await`, as fresh as a `sync` can. */
   catchUp(call: Call): PendingBarrier {
     return this.#sync.begin(call)
   }
@@ -54,34 +54,34 @@ export class ZooKeeperConnection {
       const node = await this.client.get(path, call)
       barrier?.check()
       if (!isKey(node)) return null
-      if (!mayDiffer(node.stat)) return entryOf(key, node, node.stat.czxid)
+      if (!mayHaveRecord(node.stat)) return entryOf(key, node, node.stat.czxid)
       const history = await this.history(path, call)
-      return isKey(history.node) && history.birth !== undefined
-        ? entryOf(key, history.node, history.birth.revision)
+      return isKey(history.node) && history.creation !== undefined
+        ? entryOf(key, history.node, history.creation.revision)
         : null
     } catch (error) {
       throw errorOf(error)
     }
   }
 
-  /** Reads a node with its record and its mark. */
+  /** Reads a node with its creation record and its ACL. */
   async history(path: string, call: Call): Promise<NodeHistory> {
     for (;;) {
       const [[node = null, record = null], acl] = await Promise.all([
-        readBoth(this.client, path, call),
+        readWithRecord(this.client, path, call),
         this.client.getAcl(path, call),
       ])
-      const marked = acl !== null && isMarked(acl.acl)
-      if (!isKey(node)) return { node, record, isMarked: marked, birth: undefined }
-      // They were read one after the other, and another node may have come between them.
+      const wasDirectory = acl !== null && isDirectoryAcl(acl.acl)
+      if (!isKey(node)) return { node, record, wasDirectory, creation: undefined }
+      // The node and its ACL were read one after the other: the node may have been replaced in between.
       if (acl?.stat.czxid !== node.stat.czxid) continue
-      return { node, record, isMarked: marked, birth: birthOf(node.stat, record, marked) }
+      return { node, record, wasDirectory, creation: creationOf(node.stat, record, wasDirectory) }
     }
   }
 }
 
-/** Reads a node and its record at one position of the history. */
-export async function readBoth(
+/** Reads a node and its creation record at one position of the history. */
+export async function readWithRecord(
   client: ZooKeeperClient,
   path: string,
   call: Call,
@@ -90,17 +90,17 @@ export async function readBoth(
   return (await client.multiRead(reads, call)).map(nodeOf)
 }
 
-/** The node that a read of many found. */
+/** The node in an answer of `multiRead`. */
 export function nodeOf(
   result: Awaited<ReturnType<ZooKeeperClient['multiRead']>>[number],
 ): NodeData | null {
   if (result === null) return null
   if (result instanceof Error) throw result
-  if (result.type !== 'get') throw new TypeError('that was no read of a node')
+  if (result.type !== 'get') throw new TypeError('expected the result of a get')
   return result
 }
 
-/** Whether a node is a key: one without data is a directory. */
+/** Whether a node is a key: one without data is a directory node. */
 export function isKey(node: NodeData | null): node is NodeData & { readonly data: Uint8Array } {
   return node !== null && node.data !== null
 }

@@ -1,95 +1,90 @@
-import { OPEN, PERMISSION } from './client/index.ts'
 import type { Acl, AclEntry, NodeData, Stat } from './client/index.ts'
 
-// A key's `createRevision` is the transaction that brought the key into being. For nearly all keys that is the transaction that
-// created its node. There are two exceptions:
+// A key's create revision is nearly always the transaction that created its node. There are two exceptions:
 //
-// - A node can be a directory first and a key later, and again: a directory is a node without data. Where a node has ever had
-//   children, it may be one.
-// - A key can change between permanent and bound to a session. ZooKeeper's nodes cannot, so it gets a new node.
+// - A node without data is a directory node. It becomes a key when data is written to it, and the reverse. A node that has
+//   ever had children may have been one.
+// - A key that changes between permanent and bound to a session gets a new node, because ZooKeeper's nodes cannot change.
 //
-// For those, and for no others, a record beside the node says when the key came into being. Whether there may be one is told
-// by what every read of the node brings along, so that all other keys cost nothing. Directories that this library makes bear
-// a mark, so that who writes to one without having looked at it can tell afterwards that this has made it a key.
+// Only for those, a creation record beside the node holds the create revision. The stat that comes with every read shows
+// whether there may be one, so all other keys cost nothing. Directory nodes that this library creates have a marker in their
+// ACL: a writer that has not read the node first finds out afterwards that it has made a key of a directory.
 
-/** An entry of an ACL that allows nothing to nobody: the mark of a node that was made as a directory. */
-const MARK: AclEntry = { permissions: 0, scheme: 'world', id: 'anyone' }
+/** A no-op ACL entry, which marks a directory node. */
+const MARKER: AclEntry = { permissions: 0, scheme: 'world', id: 'anyone' }
 
-/** The ACL of a directory. */
-export const directoryAcl = (acl: Acl): Acl => [...acl, MARK]
+/** The ACL of a directory node. */
+export const directoryAcl = (acl: Acl): Acl => [...acl, MARKER]
 
-/** Whether a node was made as a directory. */
-export const isMarked = (acl: Acl): boolean =>
-  acl.some(({ permissions, scheme }) => permissions === 0 && scheme === MARK.scheme)
+/** Whether a node was created as a directory node. */
+export const isDirectoryAcl = (acl: Acl): boolean =>
+  acl.some(({ permissions, scheme }) => permissions === 0 && scheme === MARKER.scheme)
 
-/** The ACL of what all users of a cluster share. It has no content, and its version number is all that it tells. */
-export const sharedAcl = (acl: Acl): Acl => {
-  if (acl === OPEN) return OPEN
-  const { read, write, create } = PERMISSION
-  return [{ permissions: read + write + create, scheme: 'world', id: 'anyone' }]
-}
-
-/** Whether the node's own birth may be another than the key's. */
-export const mayDiffer = (stat: Stat): boolean =>
+/** Whether the key's create revision may be another than the node's. */
+export const mayHaveRecord = (stat: Stat): boolean =>
   stat.ephemeralOwner === 0n ? stat.cversion > 0 : stat.version > 0
 
-/** What is known of a key's birth. */
-export interface Birth {
+/** A key's create revision as far as it can be read. */
+export interface Creation {
   readonly revision: bigint
   /**
-   * Undefined when that is certain. Else the key has come to life by a write that has not recorded it: `this` write if it
-   * is the first one, or an `earlier` one.
+   * Undefined if the revision is certain. Otherwise the write that created the key has not recorded it: `this` write, the
+   * first one after the node was a directory, or an `earlier` one.
    */
   readonly unrecorded?: 'this' | 'earlier'
 }
 
-/** When the key at that node came into being. */
-export function birthOf(stat: Stat, record: NodeData | null, marked: boolean): Birth {
-  if (!mayDiffer(stat)) return { revision: stat.czxid }
+/**
+ * The create revision of the key at a node.
+ *
+ * @param wasDirectory - whether the node was created as a directory node.
+ */
+export function creationOf(stat: Stat, record: NodeData | null, wasDirectory: boolean): Creation {
+  if (!mayHaveRecord(stat)) return { revision: stat.czxid }
   const read = readRecord(record)
   if (read?.node === stat.czxid) {
-    if (read.birth !== undefined) return { revision: read.birth }
+    if (read.created !== undefined) return { revision: read.created }
     return unrecorded(stat, read.version)
   }
-  return marked && stat.ephemeralOwner === 0n ? unrecorded(stat, 0) : { revision: stat.czxid }
+  return wasDirectory && stat.ephemeralOwner === 0n ? unrecorded(stat, 0) : { revision: stat.czxid }
 }
 
 /** @param version - that of the node while it was a directory. */
-function unrecorded({ mzxid, version: current }: Stat, version: number): Birth {
+function unrecorded({ mzxid, version: current }: Stat, version: number): Creation {
   return { revision: mzxid, unrecorded: current === version + 1 ? 'this' : 'earlier' }
 }
 
-// A record is text: `node birth`, both zxids in hexadecimal, or 0 for the zxid of the write of this very record; or
+// A record is text: `node created`, both zxids in hexadecimal, or 0 for the zxid of the write of the record itself; or
 // `node - version` for a node that is a directory, with the version of its data.
 
-/** The record of a key that is brought to life by the transaction that writes the record. */
-export const bornNow = (node: Stat): Buffer => Buffer.from(`${hex(node.czxid)} 0`)
+/** The record of a key that the transaction with the record creates. */
+export const createdNow = (node: Stat): Buffer => Buffer.from(`${hex(node.czxid)} 0`)
 
-/** The record of a key that came to life at that revision. */
-export const bornAt = (node: Stat, birth: bigint): Buffer =>
-  Buffer.from(`${hex(node.czxid)} ${hex(birth)}`)
+/** The record of a key created at that revision. */
+export const createdAt = (node: Stat, created: bigint): Buffer =>
+  Buffer.from(`${hex(node.czxid)} ${hex(created)}`)
 
-/** The record of a key that is given a new node by the transaction that writes the record. */
-export const movedNow = (birth: bigint): Buffer => Buffer.from(`0 ${hex(birth)}`)
+/** The record of a key that the transaction with the record moves to a new node. */
+export const movedNow = (created: bigint): Buffer => Buffer.from(`0 ${hex(created)}`)
 
-/** The record of a node that ceases to be a key by the transaction that writes the record. */
-export const diesNow = (node: Stat): Buffer =>
+/** The record of a node that the transaction with the record turns from a key into a directory. */
+export const deletedNow = (node: Stat): Buffer =>
   Buffer.from(`${hex(node.czxid)} - ${String(node.version + 1)}`)
 
 type Record = { readonly node: bigint } & (
-  { readonly birth: bigint } | { readonly birth: undefined; readonly version: number }
+  { readonly created: bigint } | { readonly created: undefined; readonly version: number }
 )
 
 function readRecord(record: NodeData | null): Record | undefined {
   const text = Buffer.from(record?.data ?? []).toString('latin1')
   const match = /^([\da-f]{1,16}) (?:([\da-f]{1,16})|- (\d+))$/.exec(text)
   if (record === null || match === null) return undefined
-  const [, node = '', birth, version] = match
+  const [, node = '', created, version] = match
   const zxid = (digits: string): bigint =>
     digits === '0' ? record.stat.mzxid : BigInt(`0x${digits}`)
-  return birth === undefined
-    ? { node: zxid(node), birth, version: Number(version) }
-    : { node: zxid(node), birth: zxid(birth) }
+  return created === undefined
+    ? { node: zxid(node), created, version: Number(version) }
+    : { node: zxid(node), created: zxid(created) }
 }
 
 const hex = (zxid: bigint): string => zxid.toString(16)

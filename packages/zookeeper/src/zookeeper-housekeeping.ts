@@ -3,8 +3,8 @@ import type { Call } from '@libkv/core/driver'
 import type { Timer } from '@libkv/core'
 import type { ZooKeeperClient } from './client/index.ts'
 import type { KnownDirectories } from './zookeeper-known-directories.ts'
-import { readBoth } from './zookeeper-connection.ts'
-import { guardOf } from './zookeeper-creation-counters.ts'
+import { readWithRecord } from './zookeeper-connection.ts'
+import { counterOf } from './zookeeper-creation-counters.ts'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
 import { parentOf, recordOf } from './zookeeper-paths.ts'
 
@@ -124,15 +124,15 @@ export class Housekeeping {
   /** Removes the record of a node that is gone, on the condition that no other has come in its place. */
   async #removeRecord(of: string): Promise<void> {
     await this.#inBackground(async (call) => {
-      const guard = guardOf(of)
-      const [[node = null, record = null], guardStat] = await Promise.all([
-        readBoth(this.#client, of, call),
-        this.#client.exists(guard, call),
+      const counter = counterOf(of)
+      const [[node = null, record = null], counterStat] = await Promise.all([
+        readWithRecord(this.#client, of, call),
+        this.#client.exists(counter, call),
       ])
-      if (node !== null || record === null || guardStat === null) return
+      if (node !== null || record === null || counterStat === null) return
       await this.#client.multi(
         [
-          { type: 'check', path: guard, version: guardStat.version },
+          { type: 'check', path: counter, version: counterStat.version },
           { type: 'delete', path: recordOf(of) },
         ],
         call,
@@ -156,19 +156,19 @@ export class Housekeeping {
 
   async #remove(path: string, call: Call): Promise<boolean> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const guard = guardOf(path)
-      const [[node = null, record = null], guardStat] = await Promise.all([
-        readBoth(this.#client, path, call),
-        this.#client.exists(guard, call),
+      const counter = counterOf(path)
+      const [[node = null, record = null], counterStat] = await Promise.all([
+        readWithRecord(this.#client, path, call),
+        this.#client.exists(counter, call),
       ])
       if (node === null) return true
-      if (node.data !== null || node.stat.numChildren > 0 || guardStat === null) return false
+      if (node.data !== null || node.stat.numChildren > 0 || counterStat === null) return false
       // From now on nobody here takes it for granted.
       this.#directories.forget(path)
       try {
         await this.#client.multi(
           [
-            { type: 'check', path: guard, version: guardStat.version },
+            { type: 'check', path: counter, version: counterStat.version },
             { type: 'delete', path, version: node.stat.version },
             ...(record === null ? [] : [{ type: 'delete', path: recordOf(path) } as const]),
           ],

@@ -1,27 +1,87 @@
 import { LibkvError } from '@libkv/core'
-import { BackgroundCall, tlsReason } from '@libkv/core/driver'
-import type { Call } from '@libkv/core/driver'
+import { BackgroundCall } from '@libkv/core/driver'
+import type { Call, CommitOutcome, DriverSession, Write } from '@libkv/core/driver'
 import { ZooKeeperClient } from './client/index.ts'
-import type { ClientOptions } from './client/index.ts'
+import { ZooKeeperConnection } from './zookeeper-connection.ts'
+import { errorOf, errorOfSession } from './zookeeper-errors.ts'
 import type { Housekeeping } from './zookeeper-housekeeping.ts'
-import { TtlSession } from './zookeeper-ttl-lease.ts'
+import { LONGEST_TIMEOUT } from './zookeeper-option-checks.ts'
+import { clientOptions } from './zookeeper-options.ts'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
-import { ZooKeeperSession } from './zookeeper-session.ts'
+import { pathOf } from './zookeeper-paths.ts'
+import { TtlLease } from './zookeeper-ttl-lease.ts'
 
-/** What servers grant unless told otherwise, in ticks (`minSessionTimeout`, `maxSessionTimeout`). */
+/** The default `minSessionTimeout` and `maxSessionTimeout` of servers, in ticks. */
 export const SHORTEST_SESSION = 2
 const LONGEST_SESSION = 20
 
-const LONGEST_TIMEOUT = 2 ** 31 - 1
+/** A session of ZooKeeper, on a connection of its own: its end does not affect others. */
+export class ZooKeeperLease implements DriverSession {
+  readonly id: string
+  readonly ttl: number
+  readonly sentAt: number
+  readonly #connection: ZooKeeperConnection
+  readonly #housekeeping: Housekeeping
+  readonly #unref: () => void
+  /** The nodes of keys that were bound to it. */
+  readonly #paths = new Set<string>()
 
-/** Opens sessions besides that of the store's own connection: one for each that is asked for, and some for keys with a `ttl`. */
-export class ZooKeeperSessions {
+  constructor(
+    client: ZooKeeperClient,
+    { tickTime, readBarrier }: ResolvedZooKeeperOptions,
+    housekeeping: Housekeeping,
+  ) {
+    this.#connection = new ZooKeeperConnection(client, readBarrier)
+    this.#housekeeping = housekeeping
+    this.#unref = client.ref()
+    this.id = `0x${BigInt.asUintN(64, client.sessionId).toString(16)}`
+    // A server reports heartbeats to the leader every half tick. One that fails loses those since its last report.
+    this.ttl = client.negotiatedTimeout - tickTime / 2
+    // Connecting may have taken longer than the session lasts.
+    this.sentAt = client.answeredAt
+  }
+
+  /** Runs a commit in the session. */
+  commit(
+    writes: readonly Write[],
+    commit: (connection: ZooKeeperConnection) => Promise<CommitOutcome>,
+  ): Promise<CommitOutcome> {
+    for (const write of writes) {
+      if (write.type === 'put' && write.session !== undefined) this.#paths.add(pathOf(write.key))
+    }
+    return commit(this.#connection)
+  }
+
+  async renew(call: Call): Promise<void> {
+    try {
+      // Only the leader knows whether the session has ended: a server cut off from it still answers reads for a while.
+      await this.#connection.client.sync('/', call)
+    } catch (error) {
+      throw errorOfSession(error)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.client.close()
+    this.#unref()
+    for (const path of this.#paths) this.#housekeeping.removed(path)
+  }
+}
+
+/** The lease of a write's session. */
+export function leaseOf(session: DriverSession): ZooKeeperLease {
+  if (session instanceof ZooKeeperLease) return session
+  throw new TypeError('the session is one of another backend')
+}
+
+/** Opens sessions besides that of the store's own connection: one for each session of a user, and some for keys with a `ttl`. */
+export class ZooKeeperLeases {
   readonly #options: ResolvedZooKeeperOptions
   readonly #housekeeping: Housekeeping
-  /** By the timeout. */
-  readonly #ttlSessions = new Map<number, Promise<TtlSession>>()
+  /** By their timeout. */
+  readonly #ttlLeases = new Map<number, Promise<TtlLease>>()
   /** Those of them that are open. */
-  readonly #open = new Set<TtlSession>()
+  readonly #open = new Set<TtlLease>()
   #closed = false
 
   constructor(options: ResolvedZooKeeperOptions, housekeeping: Housekeeping) {
@@ -29,61 +89,59 @@ export class ZooKeeperSessions {
     this.#housekeeping = housekeeping
   }
 
-  /** @throws LibkvError `INVALID_OPTION` if the servers grant no such short time. */
-  async open(ttl: number, call: Call): Promise<ZooKeeperSession> {
-    const client = await this.#connect(ttl, call)
-    // A server that dies may take with it what it heard from the client since it last told the leader.
-    return new ZooKeeperSession(client, this.#options, this.#housekeeping)
+  /** @throws LibkvError `INVALID_OPTION` if the servers grant no timeout as short as `ttl`. */
+  async open(ttl: number, call: Call): Promise<ZooKeeperLease> {
+    try {
+      const client = await this.#connect(ttl, call)
+      return new ZooKeeperLease(client, this.#options, this.#housekeeping)
+    } catch (error) {
+      throw errorOf(error)
+    }
   }
 
   /**
-   * A session for keys with that time to live: one that lasts as long, or nearly, so that a crash of this process lets them live
-   * as long as possible. There is one for each power of two.
+   * The lease of keys with that ttl. Its timeout is close below the ttl, so that the keys survive a crash of this process as
+   * long as possible. There is one for each power of two.
    */
-  async forTtl(ttl: number): Promise<TtlSession> {
+  async forTtl(ttl: number): Promise<TtlLease> {
     const { tickTime } = this.#options
     const shortest = SHORTEST_SESSION * tickTime
     const powers = Math.floor(Math.log2(Math.min(ttl, LONGEST_SESSION * tickTime) / shortest))
     const timeout = shortest * 2 ** Math.max(0, powers)
-    const known = this.#ttlSessions.get(timeout)
+    const known = this.#ttlLeases.get(timeout)
     if (known === undefined) return this.#openForTtl(timeout)
-    const session = await known
-    if (!session.isOver) return session
+    const lease = await known
+    if (!lease.isOver) return lease
     this.#forget(timeout, known)
     return this.forTtl(ttl)
   }
 
-  /** Whether there are keys with a time to live. */
-  get haveTtls(): boolean {
-    return this.#open.size > 0
-  }
-
-  /** The keys at those paths were written or deleted at that revision. */
-  wereWritten(paths: readonly string[], revision: bigint): void {
-    for (const session of this.#open) {
-      for (const path of paths) session.forget(path, revision)
+  /** The keys were written or deleted at that revision: the ttl of earlier writes no longer applies. */
+  cancelExpiries(writes: readonly Write[], revision: bigint): void {
+    for (const lease of this.#open) {
+      for (const { key } of writes) lease.cancelExpiry(pathOf(key), revision)
     }
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.allSettled(this.#ttlSessions.values())
-    await Promise.all([...this.#open].map((session) => session.close()))
+    await Promise.allSettled(this.#ttlLeases.values())
+    await Promise.all([...this.#open].map((lease) => lease.close()))
   }
 
-  /** It belongs to no call, for all that write such keys share it. */
-  #openForTtl(timeout: number): Promise<TtlSession> {
+  /** Opens a lease independently of the call that needs it, because other calls share it. */
+  #openForTtl(timeout: number): Promise<TtlLease> {
     const call = new BackgroundCall(this.#options)
     const opening = this.#connect(timeout, call).then((client) => {
-      const session = new TtlSession(client, this.#options, this.#housekeeping, () => {
+      const lease = new TtlLease(client, this.#options, this.#housekeeping, () => {
         this.#forget(timeout, opening)
-        this.#open.delete(session)
-        void session.close()
+        this.#open.delete(lease)
+        void lease.close()
       })
-      this.#open.add(session)
-      return session
+      this.#open.add(lease)
+      return lease
     })
-    this.#ttlSessions.set(timeout, opening)
+    this.#ttlLeases.set(timeout, opening)
     opening
       .catch(() => {
         this.#forget(timeout, opening)
@@ -94,8 +152,8 @@ export class ZooKeeperSessions {
     return opening
   }
 
-  #forget(timeout: number, session: Promise<TtlSession>): void {
-    if (this.#ttlSessions.get(timeout) === session) this.#ttlSessions.delete(timeout)
+  #forget(timeout: number, lease: Promise<TtlLease>): void {
+    if (this.#ttlLeases.get(timeout) === lease) this.#ttlLeases.delete(timeout)
   }
 
   async #connect(ttl: number, call: Call): Promise<ZooKeeperClient> {
@@ -108,8 +166,10 @@ export class ZooKeeperSessions {
     try {
       await client.connect(call)
       const granted = client.negotiatedTimeout
-      if (granted > ttl) throw tooShort(ttl, granted)
-      if (granted <= this.#options.tickTime) throw tooLongTick(this.#options.tickTime, granted)
+      const { tickTime } = this.#options
+      if (granted > ttl) throw wrongTick(`ttl is ${String(ttl)}`, 'less', granted)
+      // Servers with that tick would grant two of them at least.
+      if (granted <= tickTime) throw wrongTick(`tickTime is ${String(tickTime)}`, 'more', granted)
       if (this.#closed) throw new LibkvError('CLOSED', 'the store is closed')
       return client
     } catch (error) {
@@ -119,37 +179,7 @@ export class ZooKeeperSessions {
   }
 }
 
-/** How all connections of a store are made. */
-export function clientOptions(options: ResolvedZooKeeperOptions): ClientOptions {
-  const { addresses, auth, chroot, runtime, tls } = options
-  return {
-    servers: addresses,
-    runtime,
-    // Core keeps the process alive for calls in flight; watches and sessions of the user's do it with ref().
-    keepAlive: false,
-    auth,
-    chroot,
-    tlsReason,
-    tls:
-      tls &&
-      (() => {
-        const { context, servername, rejectUnauthorized } = tls.material()
-        return { secureContext: context, servername, rejectUnauthorized }
-      }),
-  }
+function wrongTick(given: string, no: 'less' | 'more', granted: number): LibkvError {
+  const message = `${given}; these servers grant no ${no} than ${String(granted)} (is tickTime theirs?)`
+  return new LibkvError('INVALID_OPTION', message, { backend: 'zookeeper' })
 }
-
-/** Sessions of servers with that `tickTime` last two ticks at least. */
-const tooLongTick = (tickTime: number, granted: number): LibkvError =>
-  new LibkvError(
-    'INVALID_OPTION',
-    `tickTime is ${String(tickTime)}; these servers grant no more than ${String(granted)} (is tickTime theirs?)`,
-    { backend: 'zookeeper' },
-  )
-
-const tooShort = (ttl: number, granted: number): LibkvError =>
-  new LibkvError(
-    'INVALID_OPTION',
-    `ttl is ${String(ttl)}; these servers grant no less than ${String(granted)} (is tickTime theirs?)`,
-    { backend: 'zookeeper' },
-  )

@@ -1,8 +1,14 @@
-import { anything, number, oneOf, text } from '@libkv/core/driver'
+import { anything, number, oneOf, text, tlsReason } from '@libkv/core/driver'
 import type { OptionRules, ServerOptions } from '@libkv/core/driver'
 import type { StoreOptions } from '@libkv/core'
-import type { Acl, Auth } from './client/index.ts'
-import { LONGEST_TICK, LONGEST_TIMEOUT, aclOf, chrootOf, identitiesOf } from './zookeeper-option-checks.ts'
+import type { Acl, Auth, ClientOptions } from './client/index.ts'
+import {
+  LONGEST_TICK,
+  LONGEST_TIMEOUT,
+  aclOf,
+  chrootOf,
+  identitiesOf,
+} from './zookeeper-option-checks.ts'
 import type { ReadBarrier } from './zookeeper-read-barrier.ts'
 
 /** An identity of ZooKeeper's own scheme, by user and password. */
@@ -97,5 +103,25 @@ export function resolveZooKeeperOptions(
     tickTime,
     sessionTimeout,
     readBarrier,
+  }
+}
+
+/** The options of all connections of a store. */
+export function clientOptions(options: ResolvedZooKeeperOptions): ClientOptions {
+  const { addresses, auth, chroot, runtime, tls } = options
+  return {
+    servers: addresses,
+    runtime,
+    // Core keeps the process alive for calls in flight; watches and sessions of users do it with ref().
+    keepAlive: false,
+    auth,
+    chroot,
+    tlsReason,
+    tls:
+      tls &&
+      (() => {
+        const { context, servername, rejectUnauthorized } = tls.material()
+        return { secureContext: context, servername, rejectUnauthorized }
+      }),
   }
 }

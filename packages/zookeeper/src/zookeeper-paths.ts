@@ -8,11 +8,11 @@
  * looks like an escape without being one, or like a name of the library's own, has `%25` for its percent sign.
  */
 
-/** What the names of the library's own nodes begin with. They are no keys. */
+/** Prefix of the names of the library's own nodes, which are no keys. */
 const OWN = '%libkv'
 
-/** Where the guards are, and nothing else. */
-export const GUARDS: '/%libkv/guards' = `/${OWN}/guards`
+/** The directory of the creation counters. Its name is part of the layout on the servers. */
+export const COUNTERS: '/%libkv/guards' = `/${OWN}/guards`
 
 const SERVERS_OWN = 'zookeeper'
 const SERVERS_OWN_ESCAPED = '%7Aookeeper'
@@ -27,7 +27,7 @@ const escapedLikeOwn = /^%25(?=(?:25)*libkv)/
 const likeServersOwn = /^%(?=(?:25)*7Aookeeper(?:\/|$))/
 const escapedLikeServersOwn = /^%25(?=(?:25)*7Aookeeper$)/
 
-/** Whether a node in the root is the directory of the servers, or of the guards. */
+/** Whether a node in the root belongs to the servers or to the library. */
 export const isServersOrOwn = (name: string): boolean => name === SERVERS_OWN || name === OWN
 
 /** The path of a key's node. */
@@ -84,13 +84,13 @@ export function childOf(directory: string, name: string): string {
   return directory === '/' ? `/${name}` : `${directory}/${name}`
 }
 
-/** Where it is recorded when a key came into being, if its node's own birth does not tell. */
+/** The creation record of a key's node. */
 export function recordOf(path: string): string {
   const slash = path.lastIndexOf('/')
   return `${path.slice(0, slash)}/${OWN}-born-${path.slice(slash + 1)}`
 }
 
-/** A child that may come and go, to show that its parent is more than a leaf. */
-export function tokenOf(path: string): string {
+/** A child that is created and deleted at once, so that the node's `cversion` shows that it may have a creation record. */
+export function scratchChildOf(path: string): string {
   return `${path}/${OWN}`
 }

@@ -1,11 +1,6 @@
 import type { Call } from '@libkv/core/driver'
-import type { Runtime } from '@libkv/core'
-import type { Call as ClientCall } from './client/index.ts'
 
-/** The part of a call's time that is kept to report why no server was reached. */
-const REPORTING_SHARE = 0.05
-
-/** A call that is told at which position of the history the server has answered, or answered first. */
+/** A call that records the zxid of its first answer: the position in the server's history that it shows. */
 export class PositionedCall {
   readonly deadline: number
   readonly connectDeadline: number
@@ -34,13 +29,4 @@ export class PositionedCall {
   answered(zxid: bigint): void {
     if (this.zxid === 0n) this.zxid = zxid
   }
-}
-
-/**
- * The same call with an earlier end of the search for a server, so that the client's error, which has the reason, comes before
- * core's own at the deadline.
- */
-export function reportingCall({ deadline, connectDeadline }: Call, runtime: Runtime): ClientCall {
-  const latest = deadline - REPORTING_SHARE * (deadline - runtime.now())
-  return { deadline, connectDeadline: Math.min(connectDeadline, latest) }
 }

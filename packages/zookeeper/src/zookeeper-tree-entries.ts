@@ -1,6 +1,6 @@
 import { compareKeys } from '@libkv/core'
 import type { Call, Entry } from '@libkv/core/driver'
-import { birthOf, isMarked, mayDiffer } from './zookeeper-creation-records.ts'
+import { creationOf, isDirectoryAcl, mayHaveRecord } from './zookeeper-creation-records.ts'
 import type { Stat } from './client/index.ts'
 import type { ScannedTree, TreeNode } from './zookeeper-tree-scan.ts'
 import { entryOf, isKey } from './zookeeper-connection.ts'
@@ -13,50 +13,50 @@ export async function entriesOf(
   { nodes }: ScannedTree,
   call: Call,
 ): Promise<Entry[]> {
-  const births = await birthsIn(connection, nodes, call)
+  const createRevisions = await createRevisionsIn(connection, nodes, call)
   const entries: Entry[] = []
   for (const { key, depth, node, path } of nodes) {
     if (depth === 0 || key === undefined || !isKey(node)) continue
-    entries.push(entryOf(key, node, births.get(path) ?? node.stat.czxid))
+    entries.push(entryOf(key, node, createRevisions.get(path) ?? node.stat.czxid))
   }
   return sortByKey(entries)
 }
 
-/** When those keys came into being that are more than leaves. Their records are nodes of the tree, too. */
-async function birthsIn(
+/** The create revisions of the keys that may have a creation record. The records are nodes of the tree, too. */
+async function createRevisionsIn(
   connection: ZooKeeperConnection,
   nodes: readonly TreeNode[],
   call: Call,
 ): Promise<Map<string, bigint>> {
   const unusual = nodes.filter(({ depth, key, node }) => {
-    return depth > 0 && key !== undefined && isKey(node) && mayDiffer(node.stat)
+    return depth > 0 && key !== undefined && isKey(node) && mayHaveRecord(node.stat)
   })
   if (unusual.length === 0) return new Map()
   const recorded = new Map(
     nodes.filter(({ key }) => key === undefined).map(({ path, node }) => [path, node]),
   )
-  const births = await Promise.all(
+  const createRevisions = await Promise.all(
     unusual.map(async ({ path, node }): Promise<[string, bigint]> => {
       const record = recorded.get(recordOf(path)) ?? null
-      const marked = await isDirectory(connection, path, node.stat, call)
-      return [path, birthOf(node.stat, record, marked).revision]
+      const wasDirectory = await wasCreatedAsDirectory(connection, path, node.stat, call)
+      return [path, creationOf(node.stat, record, wasDirectory).revision]
     }),
   )
-  return new Map(births)
+  return new Map(createRevisions)
 }
 
-async function isDirectory(
+async function wasCreatedAsDirectory(
   { client }: ZooKeeperConnection,
   path: string,
   stat: Stat,
   call: Call,
 ): Promise<boolean> {
   const found = await client.getAcl(path, call)
-  return found?.stat.czxid === stat.czxid && isMarked(found.acl)
+  return found?.stat.czxid === stat.czxid && isDirectoryAcl(found.acl)
 }
 
 function sortByKey(entries: Entry[]): Entry[] {
-  // Where no key has a surrogate, the order of UTF-16 is that of UTF-8, and quicker to find.
+  // Without surrogates the order of UTF-16 is that of UTF-8, and faster to compare.
   const isPlain = entries.every(({ key }) => !/[\ud800-\udfff]/.test(key))
   return entries.sort(
     isPlain ? (a, b) => (a.key < b.key ? -1 : 1) : (a, b) => compareKeys(a.key, b.key),

@@ -1,5 +1,5 @@
 import type { Change, BackgroundCall, Entry, Observer } from '@libkv/core/driver'
-import { mayDiffer } from './zookeeper-creation-records.ts'
+import { mayHaveRecord } from './zookeeper-creation-records.ts'
 import { isZooKeeperError } from './client/index.ts'
 import type { StateEvent, WatchEvent } from './client/index.ts'
 import { OneShotWatches } from './zookeeper-one-shot-watches.ts'
@@ -162,7 +162,7 @@ export class TreeFeed extends ZooKeeperFeed {
         const node = nodeOf(results[i] ?? null)
         let entry: Entry | null = null
         if (isKey(node)) {
-          entry = mayDiffer(node.stat)
+          entry = mayHaveRecord(node.stat)
             ? await connection.read(key, paths[i] ?? '', false, call)
             : entryOf(key, node, node.stat.czxid)
         }

@@ -3,7 +3,7 @@ import { check, put } from '@libkv/core'
 import type { KVPair, Store } from '@libkv/core'
 import { countedStore } from '../../../tooling/backend-cases/counted-store.ts'
 import { ZooKeeperCounter } from '../../../tooling/servers/zookeeper-counter.ts'
-import { guardOf } from '../src/zookeeper-creation-counters.ts'
+import { counterOf as guardOf } from '../src/zookeeper-creation-counters.ts'
 import { pathOf } from '../src/zookeeper-paths.ts'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
