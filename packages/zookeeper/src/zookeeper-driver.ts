@@ -17,21 +17,21 @@ import type {
 import type { Capabilities } from '@libkv/core'
 import { ZooKeeperClient } from './client/index.ts'
 import type { Auth } from './client/index.ts'
+import { ZooKeeperCommits } from './zookeeper-commits.ts'
+import { ZooKeeperConnection } from './zookeeper-connection.ts'
+import type { ZooKeeperContext } from './zookeeper-context.ts'
+import { errorOf } from './zookeeper-errors.ts'
 import { Housekeeping } from './zookeeper-housekeeping.ts'
 import { KeyFeed } from './zookeeper-key-feed.ts'
 import { KnownDirectories } from './zookeeper-known-directories.ts'
-import { removeTree } from './zookeeper-removal.ts'
-import { TreeFeed } from './zookeeper-tree-feed.ts'
-import { entriesOf } from './zookeeper-tree-entries.ts'
-import { listKeys, scanTree } from './zookeeper-tree-scan.ts'
-import { ZooKeeperCommits } from './zookeeper-commits.ts'
-import type { CommitContext } from './zookeeper-commits.ts'
-import { ZooKeeperConnection } from './zookeeper-connection.ts'
-import { errorOf } from './zookeeper-errors.ts'
-import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
-import { directoryOf, pathOf } from './zookeeper-paths.ts'
 import { SHORTEST_SESSION, ZooKeeperLeases } from './zookeeper-leases.ts'
 import { clientOptions } from './zookeeper-options.ts'
+import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
+import { directoryOf, pathOf } from './zookeeper-paths.ts'
+import { removeTree } from './zookeeper-removal.ts'
+import { entriesOf } from './zookeeper-tree-entries.ts'
+import { TreeFeed } from './zookeeper-tree-feed.ts'
+import { listKeys, scanTree } from './zookeeper-tree-scan.ts'
 
 /** The part of a call's time that is left to report why no server was reached. */
 const REPORTING_SHARE = 0.05
@@ -56,8 +56,9 @@ export class ZooKeeperDriver implements Driver {
   readonly endpoint: string
   readonly secrets: readonly string[]
   readonly capabilities: Capabilities
-  readonly #context: CommitContext
+  readonly #context: ZooKeeperContext
   readonly #commits: ZooKeeperCommits
+  readonly #leases: ZooKeeperLeases
 
   constructor(options: ResolvedZooKeeperOptions) {
     const { addresses, tickTime, sessionTimeout, readBarrier } = options
@@ -72,9 +73,9 @@ export class ZooKeeperDriver implements Driver {
       options,
       directories,
       housekeeping,
-      leases: new ZooKeeperLeases(options, housekeeping),
     }
-    this.#commits = new ZooKeeperCommits(this.#context)
+    this.#leases = new ZooKeeperLeases(options, housekeeping)
+    this.#commits = new ZooKeeperCommits(this.#context, this.#leases)
   }
 
   read(key: string, { consistency }: ReadRequest, call: Call): Promise<Entry | null> {
@@ -113,7 +114,7 @@ export class ZooKeeperDriver implements Driver {
   }
 
   openSession(ttl: number, call: Call): Promise<DriverSession> {
-    return this.#context.leases.open(ttl, call)
+    return this.#leases.open(ttl, call)
   }
 
   async ping(call: Call): Promise<void> {
@@ -130,9 +131,9 @@ export class ZooKeeperDriver implements Driver {
   }
 
   async close(): Promise<void> {
-    const { connection, options, housekeeping, leases } = this.#context
+    const { connection, options, housekeeping } = this.#context
     const { runtime, connectionTimeout } = options
-    await settleWithin(runtime, connectionTimeout, leases.close())
+    await settleWithin(runtime, connectionTimeout, this.#leases.close())
     await settleWithin(runtime, connectionTimeout, housekeeping.close())
     const unref = connection.client.ref()
     await connection.client.close()

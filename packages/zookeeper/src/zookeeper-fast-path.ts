@@ -3,11 +3,9 @@ import type { CommitOutcome } from '@libkv/core/driver'
 import { isZooKeeperError } from './client/index.ts'
 import type { NodeData, Stat } from './client/index.ts'
 import { isKey, readWithRecord } from './zookeeper-connection.ts'
+import type { ZooKeeperContext } from './zookeeper-context.ts'
 import { mayHaveRecord } from './zookeeper-creation-records.ts'
 import { errorOf } from './zookeeper-errors.ts'
-import type { Housekeeping } from './zookeeper-housekeeping.ts'
-import type { KnownDirectories } from './zookeeper-known-directories.ts'
-import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
 import { parentOf, pathOf } from './zookeeper-paths.ts'
 import { PositionedCall } from './zookeeper-positioned-call.ts'
 import { recordCreation } from './zookeeper-record-creation.ts'
@@ -25,20 +23,11 @@ import type { CommitRequest, Put, ZooKeeperTransactions } from './zookeeper-tran
  * | delete without a check                      | `delete`, and a read beside it; `multi` after it if others are below  |
  */
 export class ZooKeeperFastPath {
-  readonly #options: ResolvedZooKeeperOptions
-  readonly #directories: KnownDirectories
-  readonly #housekeeping: Housekeeping
+  readonly #context: ZooKeeperContext
   readonly #transactions: ZooKeeperTransactions
 
-  constructor(
-    options: ResolvedZooKeeperOptions,
-    directories: KnownDirectories,
-    housekeeping: Housekeeping,
-    transactions: ZooKeeperTransactions,
-  ) {
-    this.#options = options
-    this.#directories = directories
-    this.#housekeeping = housekeeping
+  constructor(context: ZooKeeperContext, transactions: ZooKeeperTransactions) {
+    this.#context = context
     this.#transactions = transactions
   }
 
@@ -67,7 +56,7 @@ export class ZooKeeperFastPath {
   /** Overwrites a key that is probably there, and meanwhile looks for the directories above it. */
   async #put(request: CommitRequest, put: Put, path: string): Promise<CommitOutcome> {
     const { connection, call } = request
-    const isKnown = this.#directories.has(parentOf(path))
+    const isKnown = this.#context.directories.has(parentOf(path))
     const setting = connection.client.set(path, put.value, -1, call)
     const looking = isKnown ? undefined : this.#missingAbove(request, path)
     looking?.catch(() => undefined)
@@ -82,13 +71,13 @@ export class ZooKeeperFastPath {
       found.missing = missing
       return this.#transact(request, found)
     }
-    if (!isKnown) this.#directories.sawNode(path)
+    if (!isKnown) this.#context.directories.sawNode(path)
     const { mzxid, czxid, ephemeralOwner } = stat
     if (ephemeralOwner === 0n && !mayHaveRecord(stat)) return overwritten(mzxid, czxid)
     try {
       // The key was bound to a session, and is to be permanent.
       if (ephemeralOwner !== 0n) return await this.#transactions.commit(request)
-      const created = await recordCreation(connection, path, stat, this.#options, call)
+      const created = await recordCreation(connection, path, stat, this.#context.options, call)
       return overwritten(mzxid, created)
     } catch (error) {
       throw errorOf(error, true)
@@ -112,8 +101,8 @@ export class ZooKeeperFastPath {
     }
     // A user with the permission to delete may lack the one to read.
     const [node = null, record = null] = await looking.catch(() => [])
-    this.#directories.forget(path)
-    this.#housekeeping.removed(path, record !== null)
+    this.#context.directories.forget(path)
+    this.#context.housekeeping.removed(path, record !== null)
     // A node without data was an empty directory.
     return deleted(node === null || isKey(node), deleting.zxid)
   }
@@ -142,7 +131,7 @@ export class ZooKeeperFastPath {
     path: string,
   ): Promise<readonly string[]> {
     const reading = new ReadingCall(call)
-    const unknown = this.#directories.unknownAbove(path)
+    const unknown = this.#context.directories.unknownAbove(path)
     const stats = await Promise.all(unknown.map((above) => client.exists(above, reading)))
     const nearest = stats.findIndex((stat) => stat !== null)
     return nearest < 0 ? unknown : unknown.slice(0, nearest)
@@ -150,7 +139,7 @@ export class ZooKeeperFastPath {
 
   /** Whether the node is not known as a directory, but the one above it is. */
   #isProbablyNew(path: string): boolean {
-    return !this.#directories.has(path) && this.#directories.has(parentOf(path))
+    return !this.#context.directories.has(path) && this.#context.directories.has(parentOf(path))
   }
 }
 

@@ -1,26 +1,19 @@
 import { Feed } from '@libkv/core/driver'
 import type { BackgroundCall, Observer } from '@libkv/core/driver'
 import type { StateEvent } from './client/index.ts'
-import type { ZooKeeperConnection } from './zookeeper-connection.ts'
+import type { ZooKeeperContext } from './zookeeper-context.ts'
 import { errorOf } from './zookeeper-errors.ts'
-import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
-
-/** The parts of a store that its feeds use. */
-export interface FeedContext {
-  readonly connection: ZooKeeperConnection
-  readonly options: ResolvedZooKeeperOptions
-}
 
 /**
- * A change feed that reads whenever something may have changed. Watches of ZooKeeper report that something has changed and
- * not what it has become, and a new session has none.
+ * A change feed that reads whenever a watch fires. Watches of ZooKeeper report that a node has changed, not its new state,
+ * and a new session has no watches.
  */
 export abstract class ZooKeeperFeed extends Feed {
-  protected readonly context: FeedContext
+  protected readonly context: ZooKeeperContext
   readonly #stopListening: () => void
   readonly #unref: () => void
 
-  constructor(context: FeedContext, observer: Observer) {
+  constructor(context: ZooKeeperContext, observer: Observer) {
     super(context.options, observer)
     this.context = context
     this.#stopListening = context.connection.client.onState((event) => {
@@ -29,7 +22,7 @@ export abstract class ZooKeeperFeed extends Feed {
     this.#unref = context.connection.client.ref()
   }
 
-  /** Reads what is due and sets the watches, unless {@link isClosed}. */
+  /** Sets the watches, reads what is due and reports it, unless {@link isClosed}. */
   protected abstract readWatched(call: BackgroundCall): Promise<void>
   /** Removes the watches. */
   protected abstract unwatch(): void

@@ -1,25 +1,25 @@
 import { BackgroundWork } from '@libkv/core/driver'
 import type { Call } from '@libkv/core/driver'
 import type { Timer } from '@libkv/core'
-import type { ZooKeeperClient } from './client/index.ts'
+import type { MultiOperation, NodeData, ZooKeeperClient } from './client/index.ts'
 import type { KnownDirectories } from './zookeeper-known-directories.ts'
 import { readWithRecord } from './zookeeper-connection.ts'
 import { counterOf } from './zookeeper-creation-counters.ts'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
 import { parentOf, recordOf } from './zookeeper-paths.ts'
 
-/** How long it waits for more to do, in milliseconds: a deletion is often followed by others nearby. */
+/** Delay in ms: a deletion is often followed by others nearby. */
 const DELAY = 100
-/** The same in ms for a directory that is soon used again. If the process ends before, the servers remove the container. */
+/** Delay in ms for a directory of transient keys. If the process ends earlier, the servers remove the container. */
 const REUSE_DELAY = 10_000
 
-/** How often one directory is tried when others write meanwhile. */
+/** Attempts to remove one directory while others write. */
 const ATTEMPTS = 3
 
 /**
- * Removes, in the background, directories that have become empty. One that somebody uses again meanwhile stays: it goes on
- * the condition that it is still the node that was seen to be empty and without data, and ZooKeeper removes none that has
- * children. What is left behind, by a process that ended, is invisible and is used again by the next key.
+ * Removes empty directories and leftover creation records in the background. A directory is deleted only if it is still the
+ * node that was read as empty and without data, and ZooKeeper deletes no node with children, so one that is used again
+ * stays. Directories left behind by a process that ended are invisible, and the next key uses them again.
  */
 export class Housekeeping {
   readonly #client: ZooKeeperClient
@@ -30,7 +30,7 @@ export class Housekeeping {
   readonly #records = new Set<string>()
   /** Directories of transient keys. */
   readonly #reused = new Set<string>()
-  /** Those of them that may be empty. */
+  /** Those of them that may be empty now. */
   readonly #resting = new Set<string>()
   #timer: Timer | undefined
   #restTimer: Timer | undefined
@@ -49,9 +49,9 @@ export class Housekeeping {
   }
 
   /**
-   * A node is gone, and its directory may be empty.
+   * Call when a node was deleted: its directory may be empty.
    *
-   * @param leftRecord - whether its record may still be there.
+   * @param leftRecord - whether its creation record may still exist.
    */
   removed(path: string, leftRecord = false): void {
     const directory = parentOf(path)
@@ -71,12 +71,12 @@ export class Housekeeping {
     }
   }
 
-  /** Leaves a directory alone for a while when it becomes empty: see `transient` in the driver's `Write`. */
+  /** Keeps a directory for a while when it becomes empty: see `transient` in the driver's `Write`. */
   expectReuse(directory: string): void {
     this.#reused.add(directory)
   }
 
-  /** Takes no more, and resolves when what was taken is done. */
+  /** Accepts no more work, and resolves when the pending work is done. */
   async close(): Promise<void> {
     this.#closed = true
     this.#timer?.cancel()
@@ -113,72 +113,70 @@ export class Housekeeping {
   async #workOff(): Promise<void> {
     for (const path of this.#records) {
       this.#records.delete(path)
-      await this.#removeRecord(path)
+      await this.#inBackground((call) => this.#removeRecord(path, call))
     }
     for (const directory of this.#pending) {
       this.#pending.delete(directory)
-      await this.#prune(directory)
+      await this.#inBackground((call) => this.#prune(directory, call))
     }
   }
 
-  /** Removes the record of a node that is gone, on the condition that no other has come in its place. */
-  async #removeRecord(of: string): Promise<void> {
-    await this.#inBackground(async (call) => {
-      const counter = counterOf(of)
-      const [[node = null, record = null], counterStat] = await Promise.all([
-        readWithRecord(this.#client, of, call),
-        this.#client.exists(counter, call),
-      ])
-      if (node !== null || record === null || counterStat === null) return
-      await this.#client.multi(
-        [
-          { type: 'check', path: counter, version: counterStat.version },
-          { type: 'delete', path: recordOf(of) },
-        ],
-        call,
-      )
-    })
-  }
-
-  /** Removes a directory, if it is empty, and then what is above it. */
-  async #prune(directory: string): Promise<void> {
-    await this.#inBackground(async (call) => {
-      for (let path = directory; path !== '/'; path = parentOf(path)) {
-        if (!(await this.#remove(path, call))) return
-      }
-    })
-  }
-
-  /** What is not allowed, or not reachable, stays. */
+  /** Runs work that may fail: a node that may not be deleted, or is out of reach, stays. */
   async #inBackground(work: (call: Call) => Promise<void>): Promise<void> {
     await this.#background.run(work).catch(() => undefined)
   }
 
+  /** Removes the creation record of a node that was deleted, unless the node was created again. */
+  async #removeRecord(of: string, call: Call): Promise<void> {
+    const { node, record, unchanged } = await this.#read(of, call)
+    if (node !== null || record === null || unchanged === undefined) return
+    await this.#client.multi([unchanged, { type: 'delete', path: recordOf(of) }], call)
+  }
+
+  /** Removes a directory if it is empty, and then those above it. */
+  async #prune(directory: string, call: Call): Promise<void> {
+    for (let path = directory; path !== '/'; path = parentOf(path)) {
+      if (!(await this.#remove(path, call))) return
+    }
+  }
+
   async #remove(path: string, call: Call): Promise<boolean> {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const counter = counterOf(path)
-      const [[node = null, record = null], counterStat] = await Promise.all([
-        readWithRecord(this.#client, path, call),
-        this.#client.exists(counter, call),
-      ])
+    for (let attempt = 0; attempt < ATTEMPTS && !call.settled; attempt++) {
+      const { node, record, unchanged } = await this.#read(path, call)
       if (node === null) return true
-      if (node.data !== null || node.stat.numChildren > 0 || counterStat === null) return false
-      // From now on nobody here takes it for granted.
+      if (node.data !== null || node.stat.numChildren > 0 || unchanged === undefined) return false
+      // No write of this store relies on the directory any more.
       this.#directories.forget(path)
+      const operations: MultiOperation[] = [
+        unchanged,
+        { type: 'delete', path, version: node.stat.version },
+      ]
+      if (record !== null) operations.push({ type: 'delete', path: recordOf(path) })
       try {
-        await this.#client.multi(
-          [
-            { type: 'check', path: counter, version: counterStat.version },
-            { type: 'delete', path, version: node.stat.version },
-            ...(record === null ? [] : [{ type: 'delete', path: recordOf(path) } as const]),
-          ],
-          call,
-        )
+        await this.#client.multi(operations, call)
         return true
       } catch {
-        if (call.settled) return false
+        // Another writer was faster.
       }
     }
     return false
   }
+
+  /** Reads a node, its creation record, and the condition that neither is created again. */
+  async #read(path: string, call: Call): Promise<Removable> {
+    const counter = counterOf(path)
+    const [[node = null, record = null], stat] = await Promise.all([
+      readWithRecord(this.#client, path, call),
+      this.#client.exists(counter, call),
+    ])
+    const unchanged = stat && ({ type: 'check', path: counter, version: stat.version } as const)
+    return { node, record, unchanged: unchanged ?? undefined }
+  }
+}
+
+interface Removable {
+  readonly node: NodeData | null
+  readonly record: NodeData | null
+  /** Undefined without a creation counter: nothing was created by this library. */
+  readonly unchanged: MultiOperation | undefined
 }

@@ -1,28 +1,33 @@
 import type { BackgroundCall, Entry, Observer } from '@libkv/core/driver'
 import type { Stat, StateEvent } from './client/index.ts'
+import type { ZooKeeperContext } from './zookeeper-context.ts'
 import { ZooKeeperFeed } from './zookeeper-feed.ts'
-import type { FeedContext } from './zookeeper-feed.ts'
 import { pathOf } from './zookeeper-paths.ts'
 
-/** How long a watch that nobody wants any more is left to itself, in milliseconds. */
+/** How long the watch of a closed feed stays on the server, in ms. */
 const LINGER = 1_000
 
 /**
- * The feed of one key: a watch that fires once, set again by each read. What changes while there is no connection fires it
- * when there is one again.
+ * The feed of one key: a watch that fires once and is set again by each read. A change while the connection is lost fires it
+ * after the reconnect.
  */
 export class KeyFeed extends ZooKeeperFeed {
   readonly #key: string
   readonly #path: string
-  /** The watch is in force, so that there is nothing to do but to wait. */
+  /** Whether the watch is set. */
   #isWatching = false
-  /** Whether the server may not have caught up with what others have been told. */
+  /** Whether the server may lag behind others, so that the next read must be linearizable. */
   #isBehind = true
-  #last: Entry | null | undefined
+  #reported: Entry | null | undefined
   #known: Entry | undefined
 
-  /** @param known - how the key is said to be; where the server agrees, that is not read again. */
-  constructor(context: FeedContext, key: string, observer: Observer, known: Entry | undefined) {
+  /** @param known - the assumed state of the key, which is not read again if the server confirms its revision. */
+  constructor(
+    context: ZooKeeperContext,
+    key: string,
+    observer: Observer,
+    known: Entry | undefined,
+  ) {
     super(context, observer)
     this.#key = key
     this.#known = known
@@ -37,20 +42,20 @@ export class KeyFeed extends ZooKeeperFeed {
     try {
       const [entry] = await Promise.all([reading, watching])
       this.#isBehind = false
-      if (!this.isClosed) this.#tell(entry)
+      this.#report(entry)
     } catch (error) {
       this.unwatch()
       throw error
     }
   }
 
-  /** Sets the watch, which also tells what the server has there. */
+  /** Sets the watch; the answer also has the node's stat. */
   #watch(call: BackgroundCall): Promise<Stat | null> {
     this.#isWatching = true
     return this.context.connection.client.exists(this.#path, call, this.#onEvent)
   }
 
-  /** A server that is behind what is known does not count. */
+  /** Whether the server confirms the known state. A server that lags behind does not. */
   async #isAsKnown(call: BackgroundCall): Promise<boolean> {
     const known = this.#known
     if (known === undefined) return false
@@ -63,7 +68,7 @@ export class KeyFeed extends ZooKeeperFeed {
       throw error
     }
     this.#isBehind = false
-    if (!this.isClosed) this.#tell(known)
+    this.#report(known)
     return true
   }
 
@@ -72,7 +77,7 @@ export class KeyFeed extends ZooKeeperFeed {
       this.#removeWatch()
       return
     }
-    // Whoever gives a lock back does not watch it any more, and then deletes it, which ends the watch as well.
+    // Releasing a lock closes the feed and then deletes the key, which already removes the watch.
     const { runtime } = this.context.options
     runtime.setTimer(
       () => {
@@ -98,7 +103,7 @@ export class KeyFeed extends ZooKeeperFeed {
     this.due()
   }
 
-  // A deletion is no exception: the key may have been made anew in the same transaction, to bind it to nothing any more.
+  // After a deletion as well: a transaction that unbinds a key from its session deletes its node and creates it again.
   readonly #onEvent = (): void => {
     this.#isWatching = false
     if (this.isClosed) return
@@ -106,17 +111,13 @@ export class KeyFeed extends ZooKeeperFeed {
     this.due()
   }
 
-  #tell(entry: Entry | null): void {
-    const last = this.#last
-    this.#last = entry
+  #report(entry: Entry | null): void {
+    const last = this.#reported
+    const isSame =
+      last?.revision === entry?.revision && last?.createRevision === entry?.createRevision
+    if (this.isClosed || (last !== undefined && isSame)) return
+    this.#reported = entry
     const { lastZxid } = this.context.connection.client
-    if (last === undefined) {
-      this.observer.snapshot(entry === null ? [] : [entry], entry?.revision ?? lastZxid)
-    } else if (entry !== null) {
-      if (last?.revision === entry.revision && last.createRevision === entry.createRevision) return
-      this.observer.changes([{ type: 'put', entry }], entry.revision)
-    } else if (last !== null) {
-      this.observer.changes([{ type: 'delete', key: this.#key, revision: lastZxid }], lastZxid)
-    }
+    this.observer.snapshot(entry === null ? [] : [entry], entry?.revision ?? lastZxid)
   }
 }

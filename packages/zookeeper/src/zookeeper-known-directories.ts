@@ -1,10 +1,11 @@
 import { parentOf } from './zookeeper-paths.ts'
 
-const MOST = 10_000
+/** Directories held at most; beyond that all are forgotten. */
+const MAX_DIRECTORIES = 10_000
 
 /**
- * The directories that were there when they were last seen. What it says is a guess that a write then proves or refutes; it
- * saves the question.
+ * The directories that existed when they were last seen. This is a guess that saves a read: the write that relies on it fails
+ * if it is wrong.
  */
 export class KnownDirectories {
   readonly #paths = new Set<string>()
@@ -13,22 +14,22 @@ export class KnownDirectories {
     return path === '/' || this.#paths.has(path)
   }
 
-  /** The node is there, so all above it are. */
+  /** The node exists, and so do all directories above it. */
   sawNode(path: string): void {
     for (let up = parentOf(path); !this.has(up); up = parentOf(up)) {
-      if (this.#paths.size >= MOST) this.#paths.clear()
+      if (this.#paths.size >= MAX_DIRECTORIES) this.#paths.clear()
       this.#paths.add(up)
     }
   }
 
-  /** What is above the node and not known to be there, the nearest first. */
+  /** The directories above the node that are not known to exist, the nearest first. */
   unknownAbove(path: string): string[] {
     const unknown: string[] = []
     for (let up = parentOf(path); !this.has(up); up = parentOf(up)) unknown.push(up)
     return unknown
   }
 
-  /** The directories above the node may be gone. */
+  /** The directories above the node may have been deleted. */
   forgetAbove(path: string): void {
     for (let up = parentOf(path); up !== '/'; up = parentOf(up)) this.#paths.delete(up)
   }

@@ -2,7 +2,7 @@ import type { Call } from '@libkv/core/driver'
 import type { ZooKeeperClient } from './client/index.ts'
 import type { TreeNode } from './zookeeper-tree-scan.ts'
 
-/** The watches that one node has now. */
+/** The watches set on one node. */
 interface Armed {
   data: boolean
   children: boolean
@@ -10,8 +10,8 @@ interface Armed {
 }
 
 /**
- * Two watches for each node of a tree, for servers before 3.6, which have none for a tree as a whole. Each tells once, and
- * what changes while there is no connection it tells when there is one again.
+ * Two watches for each node of a tree, for servers before 3.6, which have no recursive watches. Each fires once. A change
+ * while the connection is lost fires it after the reconnect.
  */
 export class OneShotWatches {
   readonly #client: ZooKeeperClient
@@ -24,9 +24,9 @@ export class OneShotWatches {
   }
 
   /**
-   * Watches the nodes that were read, and the root also where it is missing.
+   * Watches the nodes that were read, and a missing root.
    *
-   * @returns whether any of them has changed since it was read.
+   * @returns whether any of them changed after it was read.
    */
   async arm(root: string, nodes: readonly TreeNode[], call: Call): Promise<boolean> {
     if (nodes.length === 0) return (await this.#armData(root, call)) !== undefined
@@ -42,7 +42,7 @@ export class OneShotWatches {
     return changes.some(Boolean)
   }
 
-  /** The session is gone, and all watches with it. */
+  /** The session has ended, and with it all watches. */
   forget(): void {
     this.#armed.clear()
   }
@@ -54,7 +54,7 @@ export class OneShotWatches {
     this.#armed.clear()
   }
 
-  /** @returns when the node was last written; undefined if nothing was asked, or there is none. */
+  /** @returns the last write of the node; undefined if it is missing or was watched already. */
   async #armData(path: string, call: Call): Promise<bigint | undefined> {
     const armed = this.#armedAt(path)
     if (armed.data) return undefined

@@ -1,13 +1,12 @@
 import type { Call, Tree } from '@libkv/core/driver'
 import { isZooKeeperError } from './client/index.ts'
 import type { ZooKeeperClient } from './client/index.ts'
-import type { Housekeeping } from './zookeeper-housekeeping.ts'
-import type { KnownDirectories } from './zookeeper-known-directories.ts'
 import { scanTree } from './zookeeper-tree-scan.ts'
 import type { TreeNode } from './zookeeper-tree-scan.ts'
 import { ReadingCall } from '@libkv/core/driver'
 import { isKey } from './zookeeper-connection.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'
+import type { ZooKeeperContext } from './zookeeper-context.ts'
 import { errorOf, isConflict } from './zookeeper-errors.ts'
 import { childOf, directoryOf, recordOf } from './zookeeper-paths.ts'
 
@@ -25,20 +24,17 @@ interface Deletion {
   readonly counts: boolean
 }
 
-/** What it works with. */
-export interface RemovalContext {
-  readonly connection: ZooKeeperConnection
-  readonly directories: KnownDirectories
-  readonly housekeeping: Housekeeping
-}
-
 /**
  * Deletes a tree: one transaction for each 900 KB, so that a smaller one goes all at once, on the condition that nothing has
  * come or gone since it was read.
  *
  * @returns how many keys went.
  */
-export async function removeTree(context: RemovalContext, tree: Tree, call: Call): Promise<number> {
+export async function removeTree(
+  context: ZooKeeperContext,
+  tree: Tree,
+  call: Call,
+): Promise<number> {
   const { connection, directories, housekeeping } = context
   const root = directoryOf(tree.prefix)
   let count = 0

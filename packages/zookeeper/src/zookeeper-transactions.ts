@@ -7,12 +7,10 @@ import { isZooKeeperError } from './client/index.ts'
 import type { MultiOperation, MultiResult } from './client/index.ts'
 import { entryOf } from './zookeeper-connection.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'
+import type { ZooKeeperContext } from './zookeeper-context.ts'
 import { counterOf, createCounters, isCounter } from './zookeeper-creation-counters.ts'
 import { mayHaveRecord } from './zookeeper-creation-records.ts'
 import { isConflict } from './zookeeper-errors.ts'
-import type { Housekeeping } from './zookeeper-housekeeping.ts'
-import type { KnownDirectories } from './zookeeper-known-directories.ts'
-import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
 import { keyOfPath, parentOf } from './zookeeper-paths.ts'
 import { PositionedCall } from './zookeeper-positioned-call.ts'
 import { retryConflicts } from './zookeeper-retry-conflicts.ts'
@@ -39,18 +37,10 @@ export type Put = Write & { readonly type: 'put' }
  * trips again, and a check that fails the first one, since the first read may have been stale.
  */
 export class ZooKeeperTransactions {
-  readonly #options: ResolvedZooKeeperOptions
-  readonly #directories: KnownDirectories
-  readonly #housekeeping: Housekeeping
+  readonly #context: ZooKeeperContext
 
-  constructor(
-    options: ResolvedZooKeeperOptions,
-    directories: KnownDirectories,
-    housekeeping: Housekeeping,
-  ) {
-    this.#options = options
-    this.#directories = directories
-    this.#housekeeping = housekeeping
+  constructor(context: ZooKeeperContext) {
+    this.#context = context
   }
 
   async commit(request: CommitRequest): Promise<CommitOutcome> {
@@ -58,9 +48,9 @@ export class ZooKeeperTransactions {
     const reading = new ReadingCall(call)
     // The server checks the conditions of a commit again, so a stale read is harmless; for a refusal it is not.
     let isCertain = !connection.mayLag
-    return retryConflicts(this.#options.runtime, call, async () => {
+    return retryConflicts(this.#context.options.runtime, call, async () => {
       const keys = touchedKeys(checks, writes)
-      const counters = await survey(connection, keys, this.#directories, reading, isCertain)
+      const counters = await survey(connection, keys, this.#context.directories, reading, isCertain)
       const refusal = await refusalOf(connection, checks, keys, reading)
       if (refusal === 'conflict') return undefined
       if (refusal === undefined) return this.execute(request, keys, counters)
@@ -82,7 +72,7 @@ export class ZooKeeperTransactions {
   ): Promise<CommitOutcome | undefined> {
     const { connection, writes, call } = request
     const { client } = connection
-    const { acl } = this.#options
+    const { acl } = this.#context.options
     const plan = new ZooKeeperCommitPlan(keys, { acl, counters, sessionId: client.sessionId })
     if (plan.lacksCounter) {
       await createCounters(client, acl, new ReadingCall(call))
@@ -108,7 +98,7 @@ export class ZooKeeperTransactions {
     path: string,
     { value: data, session, ttl }: Put,
   ): Promise<CommitOutcome | undefined> {
-    const { acl } = this.#options
+    const { acl } = this.#context.options
     const mode = session !== undefined || ttl !== undefined ? 'ephemeral' : 'persistent'
     const operations: MultiOperation[] = [
       { type: 'create', path, data, mode, acl },
@@ -117,7 +107,7 @@ export class ZooKeeperTransactions {
     const results = await this.#multi(request, operations, [path])
     const revision = results?.[0]?.zxid
     if (revision === undefined) return undefined
-    this.#directories.sawNode(path)
+    this.#context.directories.sawNode(path)
     return { committed: true, revision, results: [{ existed: false, createRevision: revision }] }
   }
 
@@ -138,7 +128,7 @@ export class ZooKeeperTransactions {
     } catch (error) {
       const failed = isZooKeeperError(error) ? (error.failedIndex ?? -1) : -1
       const operation = operations[failed]
-      for (const path of paths) this.#directories.forgetAbove(path)
+      for (const path of paths) this.#context.directories.forgetAbove(path)
       if (isZooKeeperError(error, 'NO_CHILDREN_FOR_EPHEMERALS') && operation !== undefined) {
         // A check that no key is below an ephemeral node: another read shows the ephemeral node.
         if (failed < conditionCount) return undefined
@@ -147,18 +137,19 @@ export class ZooKeeperTransactions {
       if (!isConflict(error)) throw error
       const isInRoot = operation !== undefined && parentOf(operation.path) === '/'
       if (isZooKeeperError(error, 'NO_NODE') && operation?.type === 'create' && isInRoot) {
-        throw chrootMissing(this.#options.chroot)
+        throw chrootMissing(this.#context.options.chroot)
       }
       if (operation !== undefined && isCounter(operation.path)) {
-        await createCounters(client, this.#options.acl, new ReadingCall(call))
+        await createCounters(client, this.#context.options.acl, new ReadingCall(call))
       }
       return undefined
     }
   }
 
   #written({ path, write, isKey: existed, record }: TouchedKey): void {
-    if (write?.type === 'put') this.#directories.sawNode(path)
-    else if (write !== undefined && existed) this.#housekeeping.removed(path, record !== null)
+    if (write?.type === 'put') this.#context.directories.sawNode(path)
+    else if (write !== undefined && existed)
+      this.#context.housekeeping.removed(path, record !== null)
   }
 }
 

@@ -7,40 +7,33 @@ import { entriesOf } from './zookeeper-tree-entries.ts'
 import { scanTree } from './zookeeper-tree-scan.ts'
 import { PositionedCall } from './zookeeper-positioned-call.ts'
 import { entryOf, isKey, nodeOf } from './zookeeper-connection.ts'
+import type { ZooKeeperContext } from './zookeeper-context.ts'
 import { ZooKeeperFeed } from './zookeeper-feed.ts'
-import type { FeedContext } from './zookeeper-feed.ts'
 import { directoryOf, keyOfPath, pathOf } from './zookeeper-paths.ts'
 
-/** How many nodes are read by one request. */
+/** Nodes read by one request. */
 const BATCH = 100
-/** How often it reads what has changed while it was reading before it tells what it has. */
+/** Reads of keys that change during the read before, until the changes are reported. */
 const ROUNDS = 5
 
-/** What has to be remembered of a key to know whether it is another state. */
-type Told = Pick<Entry, 'revision' | 'createRevision'>
-
-const told = ({ revision, createRevision }: Entry): Told => ({ revision, createRevision })
-
 /**
- * The feed of a tree: one watch over all of it that lasts, and reads of what it tells to have changed. It does not tell what
- * changes while there is no connection: after each gap the tree is read anew.
+ * The feed of a tree: one persistent recursive watch, and reads of the keys that it reports as changed. It misses changes
+ * while the connection is lost: after each gap the tree is read again. Core drops states that were reported before.
  */
 export class TreeFeed extends ZooKeeperFeed {
   readonly #prefix: string
   readonly #root: string
-  /** The keys that were told, and at which revisions. */
-  readonly #known = new Map<string, Told>()
-  /** Keys that have changed since they were read. */
+  /** Keys that changed after they were read. */
   readonly #changed = new Set<string>()
   #isWatching = false
-  /** Where servers have no watch for a tree. */
+  /** For servers without recursive watches. */
   #oneShot: OneShotWatches | undefined
   #wasLost = false
-  /** Whether there was a gap, after which the whole tree is to be read. */
+  /** Whether changes may have been missed, so that the whole tree has to be read. */
   #hasGap = true
   #revision = 0n
 
-  constructor(context: FeedContext, prefix: string, observer: Observer) {
+  constructor(context: ZooKeeperContext, prefix: string, observer: Observer) {
     super(context, observer)
     this.#prefix = prefix
     this.#root = directoryOf(prefix)
@@ -98,12 +91,10 @@ export class TreeFeed extends ZooKeeperFeed {
       }
       const [tree] = await Promise.all([scanTree(connection, request, call), watching])
       const entries = await entriesOf(connection, tree, call)
-      // What has changed since is read once this is told.
+      // Changes since the scan are read after this state is reported.
       const hasChanged = await this.#oneShot?.arm(this.#root, tree.nodes, call)
       if (this.isClosed) return
       if (hasChanged === true) this.#onGap()
-      this.#known.clear()
-      for (const entry of entries) this.#known.set(entry.key, told(entry))
       this.#revision = tree.revision > this.#revision ? tree.revision : this.#revision
       this.observer.snapshot(entries, this.#revision)
     } catch (error) {
@@ -127,32 +118,32 @@ export class TreeFeed extends ZooKeeperFeed {
     const changes = new Map<string, Change>()
     let position = 0n
     try {
-      // What changes meanwhile may belong together with what is being read.
+      // Changes during the read may belong to the same transaction.
       for (let round = 0; round < ROUNDS && this.#changed.size > 0; round++) {
         const keys = [...this.#changed]
         this.#changed.clear()
         const reading = new PositionedCall(call)
-        for (const [key, change] of await this.#look(keys, reading)) changes.set(key, change)
+        for (const [key, change] of await this.#readKeys(keys, reading)) changes.set(key, change)
         position = reading.zxid
       }
     } catch (error) {
       this.#hasGap = true
       throw error
     }
-    // The server tells of a change before it answers what was asked after it.
+    // A server reports a change before it answers later requests, so the position holds if there is none.
     if (this.#changed.size > 0) position = 0n
-    this.#tell([...changes.values()], position)
+    this.#report([...changes.values()], position)
   }
 
-  async #look(keys: readonly string[], call: PositionedCall): Promise<[string, Change][]> {
+  async #readKeys(keys: readonly string[], call: PositionedCall): Promise<[string, Change][]> {
     const batches: Promise<[string, Change][]>[] = []
     for (let i = 0; i < keys.length; i += BATCH) {
-      batches.push(this.#lookAt(keys.slice(i, i + BATCH), call))
+      batches.push(this.#readBatch(keys.slice(i, i + BATCH), call))
     }
     return (await Promise.all(batches)).flat()
   }
 
-  async #lookAt(keys: readonly string[], call: PositionedCall): Promise<[string, Change][]> {
+  async #readBatch(keys: readonly string[], call: PositionedCall): Promise<[string, Change][]> {
     const { connection } = this.context
     const paths = keys.map(pathOf)
     const reads = paths.map((path) => ({ type: 'get', path }) as const)
@@ -174,23 +165,11 @@ export class TreeFeed extends ZooKeeperFeed {
     )
   }
 
-  #tell(all: readonly Change[], position: bigint): void {
-    const changes = all.filter((change) => this.#isNews(change))
-    for (const change of changes) {
-      if (change.type === 'delete') this.#known.delete(change.key)
-      else this.#known.set(change.entry.key, told(change.entry))
-    }
+  #report(changes: readonly Change[], position: bigint): void {
     const revisions = changes.map((change) => (change.type === 'put' ? change.entry.revision : 0n))
     for (const revision of [...revisions, position]) {
       if (revision > this.#revision) this.#revision = revision
     }
     if (changes.length > 0 && !this.isClosed) this.observer.changes(changes, this.#revision)
-  }
-
-  #isNews(change: Change): boolean {
-    if (change.type === 'delete') return this.#known.has(change.key)
-    const { key, revision, createRevision } = change.entry
-    const known = this.#known.get(key)
-    return known?.revision !== revision || known.createRevision !== createRevision
   }
 }
