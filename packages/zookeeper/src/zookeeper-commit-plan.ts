@@ -10,7 +10,7 @@ import {
   movedNow,
 } from './zookeeper-creation-records.ts'
 import { parentOf, recordOf, scratchChildOf } from './zookeeper-paths.ts'
-import type { TouchedKey } from './zookeeper-touched-key.ts'
+import type { Put, TouchedKey } from './zookeeper-touched-key.ts'
 
 export interface PlanContext {
   /** The session in which the plan is executed: the owner of the ephemeral nodes that it creates. */
@@ -20,7 +20,6 @@ export interface PlanContext {
   readonly counters: ReadonlyMap<string, number>
 }
 
-type Put = Write & { readonly type: 'put' }
 type ExistingKey = TouchedKey & { readonly stat: Stat }
 
 /**

@@ -1,11 +1,11 @@
 import type { Call, Entry } from '@libkv/core/driver'
+import type { NodeData, Stat, ZooKeeperClient } from './client/index.ts'
 import { creationOf, isDirectoryAcl, mayHaveRecord } from './zookeeper-creation-records.ts'
 import type { Creation } from './zookeeper-creation-records.ts'
-import type { NodeData, Stat, ZooKeeperClient } from './client/index.ts'
-import { SharedBarrier } from './zookeeper-read-barrier.ts'
-import type { PendingBarrier, ReadBarrier } from './zookeeper-read-barrier.ts'
 import { errorOf } from './zookeeper-errors.ts'
 import { recordOf } from './zookeeper-paths.ts'
+import { SharedBarrier } from './zookeeper-read-barrier.ts'
+import type { PendingBarrier, ReadBarrier } from './zookeeper-read-barrier.ts'
 
 /** A key's node, with all that determines its create revision. */
 export interface NodeHistory {

@@ -1,3 +1,4 @@
+import type { Capabilities } from '@libkv/core'
 import { settleWithin } from '@libkv/core/driver'
 import type {
   Call,
@@ -14,7 +15,6 @@ import type {
   Tree,
   Write,
 } from '@libkv/core/driver'
-import type { Capabilities } from '@libkv/core'
 import { ZooKeeperClient } from './client/index.ts'
 import type { Auth } from './client/index.ts'
 import { ZooKeeperCommits } from './zookeeper-commits.ts'

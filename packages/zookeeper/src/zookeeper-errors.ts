@@ -11,7 +11,7 @@ interface Meaning {
 const passing: Meaning = { code: 'NOT_REACHABLE', retryable: true }
 const denied: Meaning = { code: 'ACCESS_DENIED' }
 
-/** What a failure of ZooKeeper means, where it is not the planned outcome of a request. */
+/** The meaning of ZooKeeper's errors, where they are not an expected outcome of a request. */
 const meanings: Readonly<Partial<Record<ZooKeeperErrorCode, Meaning>>> = {
   NO_AUTH: denied,
   AUTH_FAILED: denied,
@@ -31,13 +31,13 @@ const meanings: Readonly<Partial<Record<ZooKeeperErrorCode, Meaning>>> = {
 }
 
 /**
- * The error that core understands.
+ * The error as core expects it.
  *
- * @param written - whether an earlier request of the same call has written already.
+ * @param written - whether an earlier request of the same call has already written.
  */
 export function errorOf(error: unknown, written = false): unknown {
   if (!isZooKeeperError(error)) {
-    return written && isLibkvError(error) ? ambiguous(error) : error
+    return written && isLibkvError(error) ? error.with({ ambiguous: true }) : error
   }
   const { code, retryable = false } = meaningOf(error)
   return new LibkvError(code, error.message, {
@@ -49,12 +49,12 @@ export function errorOf(error: unknown, written = false): unknown {
 }
 
 function meaningOf({ code, mayHaveHappened }: ZooKeeperError): Meaning {
-  // The server may have hung for a while. It was reached, and another may have an answer, for which there is time anew.
+  // The server was reached, and may have been frozen. Another may answer the next attempt, which has time of its own.
   if (code === 'CONNECTION_LOSS' && !mayHaveHappened) return { code: 'TIMEOUT', retryable: true }
   return meanings[code] ?? { code: 'BACKEND_ERROR' }
 }
 
-/** The same for what only the session that a key is bound to can do. */
+/** The same for a request that only the session of a key can make. */
 export function errorOfSession(error: unknown): unknown {
   return isZooKeeperError(error, 'SESSION_EXPIRED') || isZooKeeperError(error, 'CLOSED')
     ? new LibkvError('SESSION_EXPIRED', 'the session is over', {
@@ -64,12 +64,7 @@ export function errorOfSession(error: unknown): unknown {
     : errorOf(error)
 }
 
-function ambiguous(error: LibkvError): LibkvError {
-  const { code, message, backend, retryable, current, cause } = error
-  return new LibkvError(code, message, { backend, retryable, ambiguous: true, current, cause })
-}
-
-/** Whether a write found the tree other than it was read: it is to be read again. */
+/** Whether a write failed because the tree differs from what was read, so that it has to be read again. */
 export function isConflict(error: unknown): boolean {
   return isZooKeeperError(error) && conflicts.has(error.code)
 }

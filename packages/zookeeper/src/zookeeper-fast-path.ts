@@ -10,7 +10,8 @@ import { parentOf, pathOf } from './zookeeper-paths.ts'
 import { PositionedCall } from './zookeeper-positioned-call.ts'
 import { recordCreation } from './zookeeper-record-creation.ts'
 import { TouchedKey } from './zookeeper-touched-key.ts'
-import type { CommitRequest, Put, ZooKeeperTransactions } from './zookeeper-transactions.ts'
+import type { Put } from './zookeeper-touched-key.ts'
+import type { CommitRequest, ZooKeeperTransactions } from './zookeeper-transactions.ts'
 
 /**
  * The commits of one key that need no survey, because the answer to the write itself shows whether more is to be done. Only

@@ -1,10 +1,10 @@
+import type { Timer } from '@libkv/core'
 import { BackgroundWork } from '@libkv/core/driver'
 import type { Call } from '@libkv/core/driver'
-import type { Timer } from '@libkv/core'
 import type { MultiOperation, NodeData, ZooKeeperClient } from './client/index.ts'
-import type { KnownDirectories } from './zookeeper-known-directories.ts'
 import { readWithRecord } from './zookeeper-connection.ts'
 import { counterOf } from './zookeeper-creation-counters.ts'
+import type { KnownDirectories } from './zookeeper-known-directories.ts'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
 import { parentOf, recordOf } from './zookeeper-paths.ts'
 

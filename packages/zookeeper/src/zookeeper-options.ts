@@ -1,6 +1,6 @@
+import type { StoreOptions } from '@libkv/core'
 import { anything, number, oneOf, text, tlsReason } from '@libkv/core/driver'
 import type { OptionRules, ServerOptions } from '@libkv/core/driver'
-import type { StoreOptions } from '@libkv/core'
 import type { Acl, Auth, ClientOptions } from './client/index.ts'
 import {
   LONGEST_TICK,
@@ -20,40 +20,40 @@ export interface DigestAuth {
 
 /** The options of the ZooKeeper backend. */
 export interface ZooKeeperOptions extends StoreOptions {
-  /** Who to be: `{ scheme: 'digest', username, password }`, or what another scheme of the servers takes. Several are allowed. */
+  /** The identities: `{ scheme: 'digest', username, password }`, or `{ scheme, auth }` for another scheme of the servers. */
   readonly auth?: DigestAuth | Auth | readonly (DigestAuth | Auth)[] | undefined
   /** With `password`: the same as `auth` of scheme `digest`, for URLs. */
   readonly username?: string | undefined
   readonly password?: string | undefined
   /**
-   * Who may do what with the nodes that the store creates.
+   * The permissions of nodes that the store creates.
    *
    * @default `CREATOR_ALL` with `auth`, else `OPEN`
    */
   readonly acl?: Acl | undefined
   /**
-   * A path of ZooKeeper below which everything is, what the library keeps for itself included. Stores that are to share keys
-   * need the same one. It must exist. A trailing slash is dropped.
+   * The path below which all nodes are, those of the library included. Stores that share keys need the same one. It must
+   * exist. A trailing slash is dropped.
    *
    * @default '/'
    */
   readonly chroot?: string | undefined
   /**
-   * The `tickTime` of the servers, in milliseconds. The shortest `ttl` is twice that, and `expirySlack` grows with it.
+   * The `tickTime` of the servers in ms. The shortest `ttl` is twice that, and `expirySlack` grows with it.
    *
    * @default 2_000
    */
   readonly tickTime?: number | undefined
   /**
-   * How long the servers keep the connection's own session, on which nothing but watches depends, in milliseconds. A server
-   * that is silent for two thirds of it is given up for another one.
+   * Timeout in ms of the connection's own session, on which only watches depend. The client fails over from a server that is
+   * silent for two thirds of it.
    *
    * @default 6_000
    */
   readonly sessionTimeout?: number | undefined
   /**
-   * What makes reads linearizable: `proposal` is on the safe side and costs the servers a transaction, one for all reads that
-   * leave together; `sync` costs less and lets a read through now and then that is milliseconds behind.
+   * How reads become linearizable. `proposal` is safe and costs the servers a transaction, one for all reads that are sent
+   * together; `sync` costs less, and rarely a read is stale by milliseconds.
    *
    * @default 'proposal'
    */
@@ -77,7 +77,7 @@ export interface ResolvedZooKeeperOptions extends ServerOptions {
   readonly readBarrier: ReadBarrier
 }
 
-/** The rules of the options that ZooKeeper has of its own. */
+/** The rules of the options that only ZooKeeper has. */
 export const zookeeperRules: OptionRules<Omit<ZooKeeperOptions, keyof StoreOptions>> = {
   // Checked by aclOf(), chrootOf() and identitiesOf().
   ...{ acl: anything, auth: anything, chroot: anything },

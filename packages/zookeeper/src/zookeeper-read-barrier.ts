@@ -3,69 +3,75 @@ import { ZooKeeperError, isZooKeeperError } from './client/index.ts'
 import type { Call as ClientCall, MultiOperation, ZooKeeperClient } from './client/index.ts'
 
 /**
- * What goes ahead of a read, so that the read shows all that was acknowledged before.
+ * The request ahead of a read that makes the read linearizable.
  *
- * - `proposal`: a transaction that changes nothing. All servers agree on its place, and the read is answered behind it.
- * - `sync`: ZooKeeper's own request for that. It writes nothing to the servers' disks, and is nearly always as good; but a
- *   leader answers it before it has carried out what its followers have acknowledged already, and a leader that was deposed
- *   does not know.
+ * - `proposal`: a transaction that changes nothing. All servers agree on its position, and the read is answered after it.
+ * - `sync`: ZooKeeper's own request for that purpose. It writes nothing to the servers' disks and is nearly always as good, but
+ *   a leader answers it before it has applied writes that its followers have acknowledged, or when it has been deposed.
  */
 export type ReadBarrier = 'proposal' | 'sync'
 
-/** A barrier on its way. */
+/** A barrier in flight. */
 export interface PendingBarrier {
-  /** To be called when a read that was made after it has been answered. Throws what the barrier failed with. */
+  /** Call when a read after the barrier has been answered. Throws the barrier's error. */
   check(): void
 }
 
-/** With so many on their way, reads wait to share the next one: many at once would otherwise cost a barrier each. */
-const MOST = 4
+/** With that many in flight, reads wait to share the next barrier instead of sending one each. */
+const MAX_IN_FLIGHT = 4
 
 const NO_CHANGE: readonly MultiOperation[] = [{ type: 'check', path: '/' }]
 
 /**
- * A read is linearizable if a barrier goes before it, and one does for all reads that leave the process together: it is sent
- * after each of them was asked for.
+ * Sends one barrier for all reads that leave the process in the same flush, because it is sent after each of these calls was
+ * made.
  */
 export class SharedBarrier {
   readonly #client: ZooKeeperClient
   readonly #kind: ReadBarrier
   #latest: Pending | undefined
-  #underWay = 0
+  #inFlight = 0
   #turn: Promise<void> | undefined
-  #giveTurn: (() => void) | undefined
+  #endTurn: (() => void) | undefined
 
   constructor(client: ZooKeeperClient, kind: ReadBarrier) {
     this.#client = client
     this.#kind = kind
   }
 
-  /** What is to be awaited first by who is in no hurry, if anything. */
+  /** If set, await it first, so that this read can share the next barrier. */
   get turn(): Promise<void> | undefined {
-    if (this.#underWay < MOST || this.#isShared) return undefined
+    if (this.#inFlight < MAX_IN_FLIGHT || this.#isShared) return undefined
     return (this.#turn ??= new Promise((resolve) => {
-      this.#giveTurn = resolve
+      this.#endTurn = resolve
     }))
   }
 
-  /** The barrier for reads that are made now, on the same client, before anything else is awaited. */
+  /** The barrier for reads that are sent on the same client up to the next `await`. */
   begin(call: Call): PendingBarrier {
     if (this.#latest !== undefined && this.#isShared) return this.#latest
-    this.#underWay++
-    return (this.#latest = new Pending(this.#client.flushes, this.#send(call), () => {
-      this.#underWay--
+    this.#inFlight++
+    const pending = new Pending(this.#client.flushes)
+    this.#latest = pending
+    const settled = (error?: unknown): void => {
+      pending.settle(error === undefined ? undefined : failureOf(error))
+      this.#inFlight--
       this.#turn = undefined
-      this.#giveTurn?.()
-    }))
+      this.#endTurn?.()
+    }
+    this.#send(call).then(() => {
+      settled()
+    }, settled)
+    return pending
   }
 
-  /** Whether the latest one leaves the process together with what is asked for now. */
+  /** Whether the latest barrier leaves the process in the same flush as a read sent now. */
   get #isShared(): boolean {
     return this.#latest?.flushes === this.#client.flushes && !this.#latest.isSettled
   }
 
   #send({ deadline, connectDeadline }: Call): Promise<unknown> {
-    // Not the call itself, which may be settled before the others.
+    // Not the call itself: it may be settled before others that share the barrier.
     const call: ClientCall = { deadline, connectDeadline }
     if (this.#kind === 'sync') return this.#client.sync('/', call)
     return this.#client.multi(NO_CHANGE, call)
@@ -77,21 +83,13 @@ class Pending implements PendingBarrier {
   isSettled = false
   #error: Error | undefined
 
-  constructor(flushes: number, passing: Promise<unknown>, settled: () => void) {
+  constructor(flushes: number) {
     this.flushes = flushes
-    const end = (error: Error | undefined): void => {
-      this.isSettled = true
-      this.#error = error
-      settled()
-    }
-    passing.then(
-      () => {
-        end(undefined)
-      },
-      (error: unknown) => {
-        end(failureOf(error))
-      },
-    )
+  }
+
+  settle(error?: Error): void {
+    this.isSettled = true
+    this.#error = error
   }
 
   check(): void {
@@ -101,9 +99,9 @@ class Pending implements PendingBarrier {
 
 function failureOf(error: unknown): Error | undefined {
   if (!isZooKeeperError(error)) return error as Error
-  // Where the root may not be read, or the chroot is missing, the refusal has its place among the transactions, too.
+  // A refused transaction, without permission for the root or without the chroot, has its position as well.
   if (error.failedIndex !== undefined) return undefined
   const { code, message, cause } = error
-  // Nothing was written that anybody could miss.
+  // A barrier writes nothing, so its loss is not ambiguous.
   return new ZooKeeperError(code, message, { operation: 'sync', cause })
 }

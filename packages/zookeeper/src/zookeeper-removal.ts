@@ -1,34 +1,34 @@
+import { ReadingCall } from '@libkv/core/driver'
 import type { Call, Tree } from '@libkv/core/driver'
 import { isZooKeeperError } from './client/index.ts'
 import type { ZooKeeperClient } from './client/index.ts'
-import { scanTree } from './zookeeper-tree-scan.ts'
-import type { TreeNode } from './zookeeper-tree-scan.ts'
-import { ReadingCall } from '@libkv/core/driver'
 import { isKey } from './zookeeper-connection.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'
 import type { ZooKeeperContext } from './zookeeper-context.ts'
 import { errorOf, isConflict } from './zookeeper-errors.ts'
 import { childOf, directoryOf, recordOf } from './zookeeper-paths.ts'
+import { scanTree } from './zookeeper-tree-scan.ts'
+import type { TreeNode } from './zookeeper-tree-scan.ts'
 
-/** How large a transaction may be, in bytes: what servers accept, less some room. */
-const MOST_BYTES = 900_000
-/** What a deletion takes besides its path, in bytes. */
+/** Largest transaction in bytes: the limit of the servers, less some room. */
+const MAX_BYTES = 900_000
+/** Bytes of a deletion besides its path. */
 const OVERHEAD = 24
-/** How often it is tried at once while others write to the tree; then each node goes by itself. */
+/** Attempts in one transaction while others write to the tree; then each node is deleted by itself. */
 const ATTEMPTS = 10
 
 interface Deletion {
   readonly path: string
   readonly version: number
-  /** Whether a key goes with it. */
+  /** Whether the node is a key. */
   readonly counts: boolean
 }
 
 /**
- * Deletes a tree: one transaction for each 900 KB, so that a smaller one goes all at once, on the condition that nothing has
- * come or gone since it was read.
+ * Deletes a tree by one transaction for each 900 KB, so that a smaller one is deleted atomically, on the condition that no node
+ * was created or deleted after the scan.
  *
- * @returns how many keys went.
+ * @returns the number of deleted keys.
  */
 export async function removeTree(
   context: ZooKeeperContext,
@@ -53,12 +53,12 @@ export async function removeTree(
   } catch (error) {
     throw errorOf(error, count > 0)
   }
-  // What had been its directory, or is it still.
+  // The directory of the tree may be empty now.
   housekeeping.removed(tree.key === undefined ? childOf(root, '-') : root)
   return count
 }
 
-/** All that is to go, what is below first. */
+/** The nodes of the tree, children before their parents. */
 async function deletionsIn(
   connection: ZooKeeperConnection,
   tree: Tree,
@@ -66,7 +66,7 @@ async function deletionsIn(
 ): Promise<Deletion[]> {
   const reading = new ReadingCall(call)
   const root = directoryOf(tree.prefix)
-  // What is recorded of the root is beside it, not in the tree.
+  // The creation record of the root is beside it, not in the tree.
   const looking = tree.key === undefined ? null : connection.client.exists(recordOf(root), reading)
   const scanning = scanTree(
     connection,
@@ -92,7 +92,7 @@ async function deletionsIn(
 
 function deletionOf({ path, key, node }: TreeNode): Deletion {
   const counts = key !== undefined && isKey(node)
-  // A key goes whatever it holds by then; a directory that has become one has to be counted.
+  // A key is deleted at any version. A directory node that became a key meanwhile has to be counted, so its version is checked.
   return { path, counts, version: counts || key === undefined ? -1 : node.stat.version }
 }
 
@@ -136,13 +136,13 @@ async function removeEach(
   return { removed: outcomes.filter(Boolean).length, isDone }
 }
 
-/** As many as fit into one transaction each. */
+/** The deletions of each transaction. */
 function partsOf(deletions: readonly Deletion[]): Deletion[][] {
   const parts: Deletion[][] = []
-  let size = MOST_BYTES
+  let size = MAX_BYTES
   for (const deletion of deletions) {
     const bytes = Buffer.byteLength(deletion.path) + OVERHEAD
-    if (size + bytes > MOST_BYTES) {
+    if (size + bytes > MAX_BYTES) {
       parts.push([])
       size = 0
     }

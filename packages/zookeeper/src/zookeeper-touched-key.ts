@@ -37,6 +37,8 @@ export class TouchedKey {
   }
 }
 
+export type Put = Extract<Write, { readonly type: 'put' }>
+
 /** The keys of a commit, each once. */
 export function touchedKeys(checks: readonly Check[], writes: readonly Write[]): TouchedKey[] {
   const keys = new Set([...checks, ...writes].map(({ key }) => key))

@@ -1,10 +1,10 @@
 import { LibkvError } from '@libkv/core'
 import { ReadingCall } from '@libkv/core/driver'
 import type { Call, Check, CommitOutcome, Write } from '@libkv/core/driver'
-import { ZooKeeperCommitPlan, descendantsRefused } from './zookeeper-commit-plan.ts'
-import { survey } from './zookeeper-commit-survey.ts'
 import { isZooKeeperError } from './client/index.ts'
 import type { MultiOperation, MultiResult } from './client/index.ts'
+import { ZooKeeperCommitPlan, descendantsRefused } from './zookeeper-commit-plan.ts'
+import { survey } from './zookeeper-commit-survey.ts'
 import { entryOf } from './zookeeper-connection.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'
 import type { ZooKeeperContext } from './zookeeper-context.ts'
@@ -15,7 +15,7 @@ import { keyOfPath, parentOf } from './zookeeper-paths.ts'
 import { PositionedCall } from './zookeeper-positioned-call.ts'
 import { retryConflicts } from './zookeeper-retry-conflicts.ts'
 import { touchedKeys } from './zookeeper-touched-key.ts'
-import type { TouchedKey } from './zookeeper-touched-key.ts'
+import type { Put, TouchedKey } from './zookeeper-touched-key.ts'
 
 /** Writes that happen together, if the checks hold. */
 export interface CommitRequest {
@@ -25,8 +25,6 @@ export interface CommitRequest {
   readonly writes: readonly Write[]
   readonly call: Call
 }
-
-export type Put = Write & { readonly type: 'put' }
 
 /**
  * The general way to commit: any keys, checks and bindings. Reads the state of all keys, plans one `multi` on the condition

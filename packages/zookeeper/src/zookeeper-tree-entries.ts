@@ -1,11 +1,11 @@
 import { compareKeys } from '@libkv/core'
 import type { Call, Entry } from '@libkv/core/driver'
-import { creationOf, isDirectoryAcl, mayHaveRecord } from './zookeeper-creation-records.ts'
 import type { Stat } from './client/index.ts'
-import type { ScannedTree, TreeNode } from './zookeeper-tree-scan.ts'
 import { entryOf, isKey } from './zookeeper-connection.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'
+import { creationOf, isDirectoryAcl, mayHaveRecord } from './zookeeper-creation-records.ts'
 import { recordOf } from './zookeeper-paths.ts'
+import type { ScannedTree, TreeNode } from './zookeeper-tree-scan.ts'
 
 /** The keys of a tree, without that of its root, in UTF-8 byte order. */
 export async function entriesOf(

@@ -1,15 +1,15 @@
 import type { Change, BackgroundCall, Entry, Observer } from '@libkv/core/driver'
-import { mayHaveRecord } from './zookeeper-creation-records.ts'
 import { isZooKeeperError } from './client/index.ts'
 import type { StateEvent, WatchEvent } from './client/index.ts'
-import { OneShotWatches } from './zookeeper-one-shot-watches.ts'
-import { entriesOf } from './zookeeper-tree-entries.ts'
-import { scanTree } from './zookeeper-tree-scan.ts'
-import { PositionedCall } from './zookeeper-positioned-call.ts'
 import { entryOf, isKey, nodeOf } from './zookeeper-connection.ts'
 import type { ZooKeeperContext } from './zookeeper-context.ts'
+import { mayHaveRecord } from './zookeeper-creation-records.ts'
 import { ZooKeeperFeed } from './zookeeper-feed.ts'
+import { OneShotWatches } from './zookeeper-one-shot-watches.ts'
 import { directoryOf, keyOfPath, pathOf } from './zookeeper-paths.ts'
+import { PositionedCall } from './zookeeper-positioned-call.ts'
+import { entriesOf } from './zookeeper-tree-entries.ts'
+import { scanTree } from './zookeeper-tree-scan.ts'
 
 /** Nodes read by one request. */
 const BATCH = 100

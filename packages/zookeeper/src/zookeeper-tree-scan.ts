@@ -1,21 +1,21 @@
 import type { Call, Entry, Scan } from '@libkv/core/driver'
 import type { NodeData, Read, ReadResult } from './client/index.ts'
-import { PositionedCall } from './zookeeper-positioned-call.ts'
 import { nodeOf } from './zookeeper-connection.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'
 import { childOf, isServersOrOwn, keyOfChild } from './zookeeper-paths.ts'
+import { PositionedCall } from './zookeeper-positioned-call.ts'
 
-/** How many nodes are read by one request. Were each as large as ZooKeeper allows, the answer would still be accepted. */
+/** Nodes read by one request. The client accepts the answer even if each is as large as ZooKeeper allows. */
 const BATCH = 100
-/** How many such requests are on their way at once. */
+/** Such requests in flight at once. */
 const BATCHES_IN_FLIGHT = 32
-/** Values from this size on, in bytes, are left out where they are not wanted, though each then costs a request of its own. */
+/** Values of this average size in bytes are not read if they are not needed, although each node then costs a request. */
 const LARGE = 2_048
-/** What is larger than this altogether, in bytes, is not read once more to get it at one moment. */
+/** The total size in bytes up to which a tree is read again by one request. */
 const SMALL_TREE = 4 * 1024 * 1024
-const MOST_REREAD = 5_000
-const MOST_REREAD_PATHS = 200_000
-/** How often it begins again because others write meanwhile. */
+const MAX_REREAD = 5_000
+const MAX_REREAD_PATHS = 200_000
+/** Attempts to read one state while others write. */
 const ATTEMPTS = 12
 
 /** A node of a tree. */
@@ -27,14 +27,14 @@ export interface TreeNode {
   node: NodeData
   /** The names of its children, where it has any. */
   children: readonly string[]
-  /** The position at which that was so. */
+  /** The position (zxid) at which the node was read. */
   seenAt: bigint
 }
 
 export interface ScannedTree {
   /** The root first, if it is there. */
   readonly nodes: readonly TreeNode[]
-  /** The position up to which it is complete. */
+  /** The position (zxid) up to which it is complete. */
   readonly revision: bigint
 }
 
@@ -43,18 +43,18 @@ export interface ScanRequest {
   /** The root's key; empty for that of the whole store. */
   readonly rootKey: string
   readonly linearizable: boolean
-  /** Whether the values are wanted. Otherwise a node that is a key may come with no data or others. */
+  /** Whether values are needed. Otherwise the data of a key may be empty or outdated. */
   readonly values: boolean
-  /** A node that is left out, with all below it. */
+  /** A subtree that is left out. */
   readonly except?: string | undefined
 }
 
 /**
  * Reads a tree, level by level: two requests for each level, and for each hundred nodes in it.
  *
- * What was read at several moments is the state of one moment if there is a moment at which all of it held: each node tells
- * since when it has been as it was read. If there is none, the nodes are read once more by a single request, or the tree
- * anew. A tree of more than 4 MiB that others keep writing to may come as no moment saw it, each key as it was at some.
+ * The requests read at several positions. Each stat shows since which position the node is unchanged; if there is a position at
+ * which all nodes were as read, the result is a snapshot. Otherwise the nodes are read again by a single request, or the tree
+ * from the start. A tree of more than 4 MiB with concurrent writers may be no snapshot: each key as it was at some position.
  */
 export async function scanTree(
   connection: ZooKeeperConnection,
@@ -70,7 +70,7 @@ export async function scanTree(
   return last?.tree ?? { nodes: [], revision: 0n }
 }
 
-/** The names of what is right below a directory, in which all nodes are keys: one round trip. */
+/** The keys directly below a directory that holds nothing but keys: one round trip. */
 export async function listKeys(
   connection: ZooKeeperConnection,
   { root, rootKey, linearizable }: ScanRequest,
@@ -96,7 +96,7 @@ class Scanner {
   readonly #request: ScanRequest
   readonly #call: Call
   #nodes: TreeNode[] = []
-  /** Whether a node was missing that had been there a moment before. */
+  /** Whether a node was deleted during the scan. */
   #isTorn = false
   #bytes = 0
   #readSoFar = 0
@@ -138,20 +138,19 @@ class Scanner {
     for (let level = [top]; level.length > 0;) level = await this.#readBelow(level)
   }
 
-  /** Whether there was a moment at which everything was as it was read. */
+  /** Whether there is a position at which all nodes were as they were read. */
   isOfOneMoment(): boolean {
     if (this.#isTorn) return false
     const upTo = this.#upTo()
     return this.#nodes.every(({ node: { stat } }) => stat.mzxid <= upTo && stat.pzxid <= upTo)
   }
 
-  /** Reads all nodes once more, at one moment; succeeds if no node has come or gone. */
+  /** Reads all nodes again at one position; succeeds if none was created or deleted. */
   async readAtOnce(): Promise<boolean> {
     const nodes = this.#nodes
-    if (this.#isTorn || nodes.length > MOST_REREAD || this.#bytes > SMALL_TREE) return false
+    if (this.#isTorn || nodes.length > MAX_REREAD || this.#bytes > SMALL_TREE) return false
     if (!this.#request.values && this.#hasLargeValues) return false
-    if (nodes.reduce((length, { path }) => length + path.length, 0) > MOST_REREAD_PATHS)
-      return false
+    if (nodes.reduce((length, { path }) => length + path.length, 0) > MAX_REREAD_PATHS) return false
     const { results, zxid } = await this.#multiRead(
       nodes.map(({ path }) => ({ type: 'get', path })),
     )
@@ -185,7 +184,7 @@ class Scanner {
     return children
       .filter((name) => path !== '/' || !isServersOrOwn(name))
       .map((name): Place => {
-        // What is below a node of the library's own is one, too.
+        // Children of internal nodes are internal.
         const child = key === undefined ? undefined : keyOfChild(prefix, name)
         return { path: childOf(path, name), key: child, depth: depth + 1 }
       })
@@ -232,7 +231,7 @@ class Scanner {
     return { nodes, zxid }
   }
 
-  /** What the nodes are, without their data; only where there are none it takes a look whether that is a key. */
+  /** Reads the nodes without their data, except where it is empty: only the data tells a key from a directory node. */
   async #statAll(paths: readonly string[]): Promise<{ nodes: (NodeData | null)[]; zxid: bigint }> {
     const position = new PositionedCall(this.#call)
     const stats = await Promise.all(
@@ -256,7 +255,7 @@ class Scanner {
     return { results, zxid: position.zxid }
   }
 
-  /** The first batch goes alone where it is to tell how large values are. */
+  /** Sends the first batch alone if it has to show how large the values are. */
   async #inBatches<T>(
     items: readonly T[],
     size: number,

@@ -1,5 +1,5 @@
-import { defineServerBackend } from '@libkv/core/driver'
 import type { BackendFactory } from '@libkv/core'
+import { defineServerBackend } from '@libkv/core/driver'
 import { ZooKeeperDriver } from './zookeeper-driver.ts'
 import { resolveZooKeeperOptions, zookeeperRules } from './zookeeper-options.ts'
 import type { ZooKeeperOptions } from './zookeeper-options.ts'
