@@ -2,7 +2,6 @@ import type { Call, Entry } from '@libkv/core/driver'
 import type { NodeData, Stat, ZooKeeperClient } from './client/index.ts'
 import { creationOf, isDirectoryAcl, mayHaveRecord } from './zookeeper-creation-records.ts'
 import type { Creation } from './zookeeper-creation-records.ts'
-import { errorOf } from './zookeeper-errors.ts'
 import { recordOf } from './zookeeper-paths.ts'
 import { SharedBarrier } from './zookeeper-read-barrier.ts'
 import type { PendingBarrier, ReadBarrier } from './zookeeper-read-barrier.ts'
@@ -42,26 +41,18 @@ export class ZooKeeperConnection {
     return this.#sync.begin(call)
   }
 
-  /**
-   * Reads a key.
-   *
-   * @throws LibkvError
-   */
+  /** Reads a key. */
   async read(key: string, path: string, linearizable: boolean, call: Call): Promise<Entry | null> {
-    try {
-      if (linearizable && this.#barrier.turn !== undefined) await this.#barrier.turn
-      const barrier = linearizable ? this.barrier(call) : undefined
-      const node = await this.client.get(path, call)
-      barrier?.check()
-      if (!isKey(node)) return null
-      if (!mayHaveRecord(node.stat)) return entryOf(key, node, node.stat.czxid)
-      const history = await this.history(path, call)
-      return isKey(history.node) && history.creation !== undefined
-        ? entryOf(key, history.node, history.creation.revision)
-        : null
-    } catch (error) {
-      throw errorOf(error)
-    }
+    if (linearizable && this.#barrier.turn !== undefined) await this.#barrier.turn
+    const barrier = linearizable ? this.barrier(call) : undefined
+    const node = await this.client.get(path, call)
+    barrier?.check()
+    if (!isKey(node)) return null
+    if (!mayHaveRecord(node.stat)) return entryOf(key, node, node.stat.czxid)
+    const history = await this.history(path, call)
+    return isKey(history.node) && history.creation !== undefined
+      ? entryOf(key, history.node, history.creation.revision)
+      : null
   }
 
   /** Reads a node with its creation record and its ACL. */

@@ -20,7 +20,7 @@ import type { Auth } from './client/index.ts'
 import { ZooKeeperCommits } from './zookeeper-commits.ts'
 import { ZooKeeperConnection } from './zookeeper-connection.ts'
 import type { ZooKeeperContext } from './zookeeper-context.ts'
-import { errorOf } from './zookeeper-errors.ts'
+import { mapErrors } from './zookeeper-errors.ts'
 import { Housekeeping } from './zookeeper-housekeeping.ts'
 import { KeyFeed } from './zookeeper-key-feed.ts'
 import { KnownDirectories } from './zookeeper-known-directories.ts'
@@ -79,24 +79,12 @@ export class ZooKeeperDriver implements Driver {
   }
 
   read(key: string, { consistency }: ReadRequest, call: Call): Promise<Entry | null> {
-    return this.#context.connection.read(key, pathOf(key), consistency === 'linearizable', call)
+    const { connection } = this.#context
+    return mapErrors(connection.read(key, pathOf(key), consistency === 'linearizable', call))
   }
 
-  async scan(prefix: string, read: ReadRequest, call: Call): Promise<Scan> {
-    const { consistency, fields, flat = false } = read
-    const request = {
-      root: directoryOf(prefix),
-      rootKey: prefix.slice(0, -1),
-      linearizable: consistency === 'linearizable',
-      values: fields === 'all',
-    }
-    try {
-      if (fields === 'keys' && flat) return await listKeys(this.#context.connection, request, call)
-      const tree = await scanTree(this.#context.connection, request, call)
-      return { entries: await entriesOf(this.#context.connection, tree, call) }
-    } catch (error) {
-      throw errorOf(error)
-    }
+  scan(prefix: string, read: ReadRequest, call: Call): Promise<Scan> {
+    return mapErrors(this.#scan(prefix, read, call))
   }
 
   commit(checks: readonly Check[], writes: readonly Write[], call: Call): Promise<CommitOutcome> {
@@ -114,20 +102,16 @@ export class ZooKeeperDriver implements Driver {
   }
 
   openSession(ttl: number, call: Call): Promise<DriverSession> {
-    return this.#leases.open(ttl, call)
+    return mapErrors(this.#leases.open(ttl, call))
   }
 
   async ping(call: Call): Promise<void> {
-    try {
-      const { connection, options } = this.#context
-      // The client's error has the reason: it has to come before core's own at the deadline.
-      const { deadline, connectDeadline } = call
-      const latest = deadline - REPORTING_SHARE * (deadline - options.runtime.now())
-      const early = { deadline, connectDeadline: Math.min(connectDeadline, latest) }
-      await connection.client.exists('/', early)
-    } catch (error) {
-      throw errorOf(error)
-    }
+    const { connection, options } = this.#context
+    // The client's error has the reason: it has to come before core's own at the deadline.
+    const { deadline, connectDeadline } = call
+    const latest = deadline - REPORTING_SHARE * (deadline - options.runtime.now())
+    const early = { deadline, connectDeadline: Math.min(connectDeadline, latest) }
+    await mapErrors(connection.client.exists('/', early))
   }
 
   async close(): Promise<void> {
@@ -138,6 +122,20 @@ export class ZooKeeperDriver implements Driver {
     const unref = connection.client.ref()
     await connection.client.close()
     unref()
+  }
+
+  async #scan(prefix: string, read: ReadRequest, call: Call): Promise<Scan> {
+    const { connection } = this.#context
+    const { consistency, fields, flat = false } = read
+    const request = {
+      root: directoryOf(prefix),
+      rootKey: prefix.slice(0, -1),
+      linearizable: consistency === 'linearizable',
+      values: fields === 'all',
+    }
+    if (fields === 'keys' && flat) return listKeys(connection, request, call)
+    const tree = await scanTree(connection, request, call)
+    return { entries: await entriesOf(connection, tree, call) }
   }
 }
 

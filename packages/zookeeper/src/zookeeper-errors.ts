@@ -48,6 +48,15 @@ export function errorOf(error: unknown, written = false): unknown {
   })
 }
 
+/** The same promise, with its error as core expects it. */
+export async function mapErrors<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw errorOf(error)
+  }
+}
+
 function meaningOf({ code, mayHaveHappened }: ZooKeeperError): Meaning {
   // The server was reached, and may have been frozen. Another may answer the next attempt, which has time of its own.
   if (code === 'CONNECTION_LOSS' && !mayHaveHappened) return { code: 'TIMEOUT', retryable: true }

@@ -2,7 +2,7 @@ import { Feed } from '@libkv/core/driver'
 import type { BackgroundCall, Observer } from '@libkv/core/driver'
 import type { StateEvent } from './client/index.ts'
 import type { ZooKeeperContext } from './zookeeper-context.ts'
-import { errorOf } from './zookeeper-errors.ts'
+import { mapErrors } from './zookeeper-errors.ts'
 
 /**
  * A change feed that reads whenever a watch fires. Watches of ZooKeeper report that a node has changed, not its new state,
@@ -29,11 +29,7 @@ export abstract class ZooKeeperFeed extends Feed {
   protected abstract stateChanged(event: StateEvent): void
 
   protected override async read(call: BackgroundCall): Promise<void> {
-    try {
-      await this.readWatched(call)
-    } catch (error) {
-      throw errorOf(error)
-    }
+    await mapErrors(this.readWatched(call))
     this.succeeded()
   }
 

@@ -3,7 +3,7 @@ import { BackgroundCall } from '@libkv/core/driver'
 import type { Call, CommitOutcome, DriverSession, Write } from '@libkv/core/driver'
 import { ZooKeeperClient } from './client/index.ts'
 import { ZooKeeperConnection } from './zookeeper-connection.ts'
-import { errorOf, errorOfSession } from './zookeeper-errors.ts'
+import { errorOfSession } from './zookeeper-errors.ts'
 import type { Housekeeping } from './zookeeper-housekeeping.ts'
 import { LONGEST_TIMEOUT } from './zookeeper-option-checks.ts'
 import { clientOptions } from './zookeeper-options.ts'
@@ -91,12 +91,8 @@ export class ZooKeeperLeases {
 
   /** @throws LibkvError `INVALID_OPTION` if the servers grant no timeout as short as `ttl`. */
   async open(ttl: number, call: Call): Promise<ZooKeeperLease> {
-    try {
-      const client = await this.#connect(ttl, call)
-      return new ZooKeeperLease(client, this.#options, this.#housekeeping)
-    } catch (error) {
-      throw errorOf(error)
-    }
+    const client = await this.#connect(ttl, call)
+    return new ZooKeeperLease(client, this.#options, this.#housekeeping)
   }
 
   /**

@@ -1,6 +1,5 @@
 import { compareKeys } from '@libkv/core'
 import type { Call, Entry } from '@libkv/core/driver'
-import type { Stat } from './client/index.ts'
 import { entryOf, isKey } from './zookeeper-connection.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'
 import { creationOf, isDirectoryAcl, mayHaveRecord } from './zookeeper-creation-records.ts'
@@ -24,7 +23,7 @@ export async function entriesOf(
 
 /** The create revisions of the keys that may have a creation record. The records are nodes of the tree, too. */
 async function createRevisionsIn(
-  connection: ZooKeeperConnection,
+  { client }: ZooKeeperConnection,
   nodes: readonly TreeNode[],
   call: Call,
 ): Promise<Map<string, bigint>> {
@@ -38,21 +37,12 @@ async function createRevisionsIn(
   const createRevisions = await Promise.all(
     unusual.map(async ({ path, node }): Promise<[string, bigint]> => {
       const record = recorded.get(recordOf(path)) ?? null
-      const wasDirectory = await wasCreatedAsDirectory(connection, path, node.stat, call)
+      const found = await client.getAcl(path, call)
+      const wasDirectory = found?.stat.czxid === node.stat.czxid && isDirectoryAcl(found.acl)
       return [path, creationOf(node.stat, record, wasDirectory).revision]
     }),
   )
   return new Map(createRevisions)
-}
-
-async function wasCreatedAsDirectory(
-  { client }: ZooKeeperConnection,
-  path: string,
-  stat: Stat,
-  call: Call,
-): Promise<boolean> {
-  const found = await client.getAcl(path, call)
-  return found?.stat.czxid === stat.czxid && isDirectoryAcl(found.acl)
 }
 
 function sortByKey(entries: Entry[]): Entry[] {
