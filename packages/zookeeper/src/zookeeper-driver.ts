@@ -27,7 +27,7 @@ import { KnownDirectories } from './zookeeper-known-directories.ts'
 import { SHORTEST_SESSION, ZooKeeperLeases } from './zookeeper-leases.ts'
 import { clientOptions } from './zookeeper-options.ts'
 import type { ResolvedZooKeeperOptions } from './zookeeper-options.ts'
-import { directoryOf, pathOf } from './zookeeper-paths.ts'
+import { pathOf } from './zookeeper-paths.ts'
 import { removeTree } from './zookeeper-removal.ts'
 import { entriesOf } from './zookeeper-tree-entries.ts'
 import { TreeFeed } from './zookeeper-tree-feed.ts'
@@ -127,13 +127,9 @@ export class ZooKeeperDriver implements Driver {
   async #scan(prefix: string, read: ReadRequest, call: Call): Promise<Scan> {
     const { connection } = this.#context
     const { consistency, fields, flat = false } = read
-    const request = {
-      root: directoryOf(prefix),
-      rootKey: prefix.slice(0, -1),
-      linearizable: consistency === 'linearizable',
-      values: fields === 'all',
-    }
-    if (fields === 'keys' && flat) return listKeys(connection, request, call)
+    const linearizable = consistency === 'linearizable'
+    if (fields === 'keys' && flat) return listKeys(connection, { prefix, linearizable }, call)
+    const request = { prefix, linearizable, values: fields === 'all' }
     const tree = await scanTree(connection, request, call)
     return { entries: await entriesOf(connection, tree, call) }
   }

@@ -1,6 +1,6 @@
 import { Feed } from '@libkv/core/driver'
 import type { BackgroundCall, Observer } from '@libkv/core/driver'
-import type { StateEvent } from './client/index.ts'
+import type { StateEvent, WatchListener } from './client/index.ts'
 import type { ZooKeeperContext } from './zookeeper-context.ts'
 import { mapErrors } from './zookeeper-errors.ts'
 
@@ -27,6 +27,10 @@ export abstract class ZooKeeperFeed extends Feed {
   /** Removes the watches. */
   protected abstract unwatch(): void
   protected abstract stateChanged(event: StateEvent): void
+
+  protected removeWatch(path: string, listener: WatchListener): void {
+    void this.context.connection.client.removeWatch(path, listener).catch(() => undefined)
+  }
 
   protected override async read(call: BackgroundCall): Promise<void> {
     await mapErrors(this.readWatched(call))

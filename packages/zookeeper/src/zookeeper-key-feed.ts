@@ -91,9 +91,7 @@ export class KeyFeed extends ZooKeeperFeed {
   #removeWatch(): void {
     if (!this.#isWatching) return
     this.#isWatching = false
-    void this.context.connection.client
-      .removeWatch(this.#path, this.#onEvent)
-      .catch(() => undefined)
+    this.removeWatch(this.#path, this.#onEvent)
   }
 
   protected override stateChanged(event: StateEvent): void {

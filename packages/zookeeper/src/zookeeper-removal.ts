@@ -68,17 +68,9 @@ async function deletionsIn(
   const root = directoryOf(tree.prefix)
   // The creation record of the root is beside it, not in the tree.
   const looking = tree.key === undefined ? null : connection.client.exists(recordOf(root), reading)
-  const scanning = scanTree(
-    connection,
-    {
-      root,
-      rootKey: tree.prefix.slice(0, -1),
-      linearizable: true,
-      values: false,
-      except: tree.except === undefined ? undefined : directoryOf(tree.except),
-    },
-    reading,
-  )
+  const { prefix, except } = tree
+  const request = { prefix, except, linearizable: true, values: false }
+  const scanning = scanTree(connection, request, reading)
   const [{ nodes }, record] = await Promise.all([scanning, looking])
   const deletions = nodes
     .filter(({ depth }) => depth > 0 || tree.key !== undefined)

@@ -49,9 +49,7 @@ export class TreeFeed extends ZooKeeperFeed {
     this.#oneShot?.clear()
     if (!this.#isWatching) return
     this.#isWatching = false
-    void this.context.connection.client
-      .removeWatch(this.#root, this.#onChange)
-      .catch(() => undefined)
+    this.removeWatch(this.#root, this.#onChange)
   }
 
   protected override stateChanged({ type }: StateEvent): void {
@@ -83,12 +81,7 @@ export class TreeFeed extends ZooKeeperFeed {
     this.#changed.clear()
     try {
       const watching = this.#watch(call)
-      const request = {
-        root: this.#root,
-        rootKey: this.#prefix.slice(0, -1),
-        linearizable: true,
-        values: true,
-      }
+      const request = { prefix: this.#prefix, linearizable: true, values: true }
       const [tree] = await Promise.all([scanTree(connection, request, call), watching])
       const entries = await entriesOf(connection, tree, call)
       // Changes since the scan are read after this state is reported.

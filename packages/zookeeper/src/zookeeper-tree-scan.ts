@@ -2,7 +2,7 @@ import type { Call, Entry, Scan } from '@libkv/core/driver'
 import type { NodeData, Read, ReadResult } from './client/index.ts'
 import { nodeOf } from './zookeeper-connection.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'
-import { childOf, isServersOrOwn, keyOfChild } from './zookeeper-paths.ts'
+import { childOf, directoryOf, isServersOrOwn, keyOfChild } from './zookeeper-paths.ts'
 import { PositionedCall } from './zookeeper-positioned-call.ts'
 
 /** Nodes read by one request. The client accepts the answer even if each is as large as ZooKeeper allows. */
@@ -39,13 +39,12 @@ export interface ScannedTree {
 }
 
 export interface ScanRequest {
-  readonly root: string
-  /** The root's key; empty for that of the whole store. */
-  readonly rootKey: string
+  /** The keys to read start with it; empty, or with a slash at its end. */
+  readonly prefix: string
   readonly linearizable: boolean
   /** Whether values are needed. Otherwise the data of a key may be empty or outdated. */
   readonly values: boolean
-  /** A subtree that is left out. */
+  /** The prefix of a subtree that is left out. */
   readonly except?: string | undefined
 }
 
@@ -73,15 +72,15 @@ export async function scanTree(
 /** The keys directly below a directory that holds nothing but keys: one round trip. */
 export async function listKeys(
   connection: ZooKeeperConnection,
-  { root, rootKey, linearizable }: ScanRequest,
+  { prefix, linearizable }: Pick<ScanRequest, 'prefix' | 'linearizable'>,
   call: Call,
 ): Promise<Scan> {
   const barrier = linearizable ? connection.barrier(call) : undefined
-  const found = await connection.client.children(root, call)
+  const found = await connection.client.children(directoryOf(prefix), call)
   barrier?.check()
   const entries: Entry[] = []
   for (const name of found?.children ?? []) {
-    const key = keyOfChild(`${rootKey}/`, name)
+    const key = keyOfChild(prefix, name)
     if (key !== undefined) entries.push({ ...NAME_ONLY, key })
   }
   return { entries }
@@ -95,6 +94,7 @@ class Scanner {
   readonly #connection: ZooKeeperConnection
   readonly #request: ScanRequest
   readonly #call: Call
+  readonly #except: string | undefined
   #nodes: TreeNode[] = []
   /** Whether a node was deleted during the scan. */
   #isTorn = false
@@ -105,6 +105,7 @@ class Scanner {
   constructor(connection: ZooKeeperConnection, request: ScanRequest, call: Call) {
     this.#connection = connection
     this.#request = request
+    this.#except = request.except === undefined ? undefined : directoryOf(request.except)
     this.#call = call
   }
 
@@ -113,7 +114,8 @@ class Scanner {
   }
 
   async read(): Promise<void> {
-    const { root, rootKey, linearizable } = this.#request
+    const { prefix, linearizable } = this.#request
+    const root = directoryOf(prefix)
     const barrier = linearizable ? this.#connection.barrier(this.#call) : undefined
     const { results, zxid } = await this.#multiRead([
       { type: 'children', path: root },
@@ -128,7 +130,7 @@ class Scanner {
     }
     const top: TreeNode = {
       path: root,
-      key: rootKey,
+      key: prefix.slice(0, -1),
       depth: 0,
       node,
       children: namesOf(children),
@@ -188,7 +190,7 @@ class Scanner {
         const child = key === undefined ? undefined : keyOfChild(prefix, name)
         return { path: childOf(path, name), key: child, depth: depth + 1 }
       })
-      .filter((place) => place.path !== this.#request.except)
+      .filter((place) => place.path !== this.#except)
   }
 
   /** The children of some nodes, and those nodes as they were then. */
