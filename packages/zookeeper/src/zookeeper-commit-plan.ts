@@ -13,7 +13,7 @@ import { parentOf, recordOf, scratchChildOf } from './zookeeper-paths.ts'
 import type { Put, TouchedKey } from './zookeeper-touched-key.ts'
 
 export interface PlanContext {
-  /** The session in which the plan is executed: the owner of the ephemeral nodes that it creates. */
+  /** The session in which the plan is executed: the owner of its ephemeral nodes. */
   readonly sessionId: bigint
   readonly acl: Acl
   /** The versions of the creation counters that were read. */
@@ -23,7 +23,8 @@ export interface PlanContext {
 type ExistingKey = TouchedKey & { readonly stat: Stat }
 
 /**
- * A commit as one `multi`, which fails as a whole if a node is not in the state that was read. Its operations, in order:
+ * A commit as one `multi`, which fails as a whole if a node is not in the state that was read. Its
+ * operations, in order:
  *
  * 1. conditions: versions of creation counters, and of nodes that are checked but not written;
  * 2. changes: existing nodes are written or deleted, children before their parents;
@@ -92,7 +93,7 @@ export class ZooKeeperCommitPlan {
     else this.#conditions.push({ type: 'check', path, version: stat.version })
   }
 
-  /** ZooKeeper has no check for absence. Creating the node and deleting it again has the same effect. */
+  /** ZooKeeper has no check for absence; creating and deleting the node has the same effect. */
   #expectAbsence({ path, missing, ephemeralAbove: above }: TouchedKey): void {
     if (above !== undefined) {
       this.#checkCounter(above.path)
@@ -114,7 +115,8 @@ export class ZooKeeperCommitPlan {
 
   #createDirectory(path: string, isTransient = false): void {
     if (this.#creations.has(path)) return
-    // The server deletes an empty container even if it has data, so a node that may become a key must not be one.
+    // The server deletes an empty container even if it has data, so a node that may become a key
+    // must not be one.
     const mode = isTransient ? 'container' : 'persistent'
     const acl = directoryAcl(this.#context.acl)
     this.#creations.set(path, { type: 'create', path, data: null, mode, acl })
@@ -139,7 +141,7 @@ export class ZooKeeperCommitPlan {
     }
   }
 
-  /** Creates the node anew, because it cannot change between permanent and ephemeral. */
+  /** Replaces the node, because it cannot change between permanent and ephemeral. */
   #replace(existing: ExistingKey, data: Uint8Array, isBound: boolean): void {
     const { path, stat, isKey, record, createRevision = stat.czxid } = existing
     if (isBound && this.#hasOtherChildren(existing)) throw descendantsRefused(existing.key)
@@ -159,7 +161,7 @@ export class ZooKeeperCommitPlan {
       this.#creations.set(path, this.#node(path, data))
       this.#raiseCversion(path)
     }
-    // A record is bound to the session of its key, so it is created anew, too.
+    // A record is bound to the session of its key, so it is replaced as well.
     if (record !== null) this.#changes.push({ type: 'delete', path: recordOf(path) })
     this.#record(path, movedNow(createRevision), false, isBound)
   }

@@ -11,8 +11,8 @@ import type { TouchedKey } from './zookeeper-touched-key.ts'
 type Stats = ReadonlyMap<string, Stat | null>
 
 /**
- * Reads the state of the keys of a commit, in one round trip, or two where a key may have a creation record. Values are not
- * read where a revision is expected.
+ * Reads the state of the keys of a commit, in one round trip, or two where a key may have a
+ * creation record. Values are not read where a revision is expected.
  *
  * @param isCertain - whether the read must be linearizable.
  * @returns the versions of the creation counters.

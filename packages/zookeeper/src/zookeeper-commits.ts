@@ -10,8 +10,9 @@ import { parentOf, pathOf } from './zookeeper-paths.ts'
 import { ZooKeeperTransactions } from './zookeeper-transactions.ts'
 
 /**
- * The write path. It chooses the session of a commit, because an ephemeral node belongs to the session that creates it, and
- * between two ways to write: the fast path where it suffices, else a transaction.
+ * The write path. It chooses the session of a commit, because an ephemeral node belongs to the
+ * session that creates it, and between two ways to write: the fast path where it suffices, else a
+ * transaction.
  */
 export class ZooKeeperCommits {
   readonly #context: ZooKeeperContext

@@ -64,7 +64,8 @@ export class ZooKeeperConnection {
       ])
       const wasDirectory = acl !== null && isDirectoryAcl(acl.acl)
       if (!isKey(node)) return { node, record, wasDirectory, creation: undefined }
-      // The node and its ACL were read one after the other: the node may have been replaced in between.
+      // The node and its ACL were read one after the other: the node may have been replaced in
+      // between.
       if (acl?.stat.czxid !== node.stat.czxid) continue
       return { node, record, wasDirectory, creation: creationOf(node.stat, record, wasDirectory) }
     }

@@ -4,10 +4,11 @@ import { OPEN, PERMISSION, isZooKeeperError } from './client/index.ts'
 import type { Acl, MultiOperation, ZooKeeperClient } from './client/index.ts'
 import { COUNTERS, parentOf } from './zookeeper-paths.ts'
 
-// A node's version starts at 0 again when the node is deleted and created again, so a write on the condition of a version can
-// hit another node than was read. Therefore each creation of a node increments its creation counter in the same transaction,
-// and each write on the condition of an earlier read also checks the version of that counter. There are few counters, each
-// for many nodes: a creation elsewhere causes a needless read at worst.
+// A node's version starts at 0 again when the node is deleted and created again, so a write on the
+// condition of a version can hit another node than was read. Therefore each creation of a node
+// increments its creation counter in the same transaction, and each write on the condition of an
+// earlier read also checks the version of that counter. There are few counters, each for many
+// nodes: a creation elsewhere causes a needless read at worst.
 
 const NAMES = Array.from(
   { length: 256 },
@@ -24,7 +25,7 @@ export function counterOf(path: string): string {
 
 export const isCounter = (path: string): boolean => path.startsWith(`${COUNTERS}/`)
 
-/** The ACL of a counter: all users of a cluster share it. It has no content; only its version counts. */
+/** The ACL of a counter: all users share it. It has no content; only its version counts. */
 function sharedAcl(acl: Acl): Acl {
   if (acl === OPEN) return OPEN
   const { read, write, create } = PERMISSION

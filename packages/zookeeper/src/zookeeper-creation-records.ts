@@ -1,14 +1,17 @@
 import type { Acl, AclEntry, NodeData, Stat } from './client/index.ts'
 
-// A key's create revision is nearly always the transaction that created its node. There are two exceptions:
+// A key's create revision is nearly always the transaction that created its node. There are two
+// exceptions:
 //
-// - A node without data is a directory node. It becomes a key when data is written to it, and the reverse. A node that has
-//   ever had children may have been one.
-// - A key that changes between permanent and bound to a session gets a new node, because ZooKeeper's nodes cannot change.
+// - A node without data is a directory node. It becomes a key when data is written to it, and the
+//   reverse. A node that has ever had children may have been one.
+// - A key that changes between permanent and bound to a session gets a new node, because
+//   ZooKeeper's nodes cannot change.
 //
-// Only for those, a creation record beside the node holds the create revision. The stat that comes with every read shows
-// whether there may be one, so all other keys cost nothing. Directory nodes that this library creates have a marker in their
-// ACL: a writer that has not read the node first finds out afterwards that it has made a key of a directory.
+// Only for those, a creation record beside the node holds the create revision. The stat that comes
+// with every read shows whether there may be one, so all other keys cost nothing. Directory nodes
+// that this library creates have a marker in their ACL: a writer that has not read the node first
+// finds out afterwards that it has made a key of a directory.
 
 /** A no-op ACL entry, which marks a directory node. */
 const MARKER: AclEntry = { permissions: 0, scheme: 'world', id: 'anyone' }
@@ -28,8 +31,8 @@ export const mayHaveRecord = (stat: Stat): boolean =>
 export interface Creation {
   readonly revision: bigint
   /**
-   * Undefined if the revision is certain. Otherwise the write that created the key has not recorded it: `this` write, the
-   * first one after the node was a directory, or an `earlier` one.
+   * Undefined if the revision is certain. Otherwise the write that created the key has not recorded
+   * it: `this` write, the first one after the node was a directory, or an `earlier` one.
    */
   readonly unrecorded?: 'this' | 'earlier'
 }
@@ -54,8 +57,9 @@ function unrecorded({ mzxid, version: current }: Stat, version: number): Creatio
   return { revision: mzxid, unrecorded: current === version + 1 ? 'this' : 'earlier' }
 }
 
-// A record is text: `node created`, both zxids in hexadecimal, or 0 for the zxid of the write of the record itself; or
-// `node - version` for a node that is a directory, with the version of its data.
+// A record is text: `node created`, both zxids in hexadecimal, or 0 for the zxid of the write of
+// the record itself; or `node - version` for a node that is a directory, with the version of its
+// data.
 
 /** The record of a key that the transaction with the record creates. */
 export const createdNow = (node: Stat): Buffer => Buffer.from(`${hex(node.czxid)} 0`)

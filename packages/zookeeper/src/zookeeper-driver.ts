@@ -45,7 +45,8 @@ export function zookeeperCapabilities(tickTime: number): Capabilities {
     sessionKeysMayHaveDescendants: false,
     ttl: { min: SHORTEST_SESSION * tickTime, max: LONGEST_TTL },
     expiryFactor: 1,
-    // Servers report live sessions to the leader every half tick, and the leader ends expired ones once a tick.
+    // Servers report live sessions to the leader every half tick, and the leader ends expired ones
+    // once a tick.
     expirySlack: 1.5 * tickTime + 500,
   }
 }

@@ -58,7 +58,8 @@ export async function mapErrors<T>(work: Promise<T>): Promise<T> {
 }
 
 function meaningOf({ code, mayHaveHappened }: ZooKeeperError): Meaning {
-  // The server was reached, and may have been frozen. Another may answer the next attempt, which has time of its own.
+  // The server was reached, and may have been frozen. Another may answer the next attempt, which
+  // has time of its own.
   if (code === 'CONNECTION_LOSS' && !mayHaveHappened) return { code: 'TIMEOUT', retryable: true }
   return meanings[code] ?? { code: 'BACKEND_ERROR' }
 }
@@ -73,7 +74,7 @@ export function errorOfSession(error: unknown): unknown {
     : errorOf(error)
 }
 
-/** Whether a write failed because the tree differs from what was read, so that it has to be read again. */
+/** Whether a write failed because the tree differs from the state that was read. */
 export function isConflict(error: unknown): boolean {
   return isZooKeeperError(error) && conflicts.has(error.code)
 }

@@ -14,14 +14,14 @@ import type { Put } from './zookeeper-touched-key.ts'
 import type { CommitRequest, ZooKeeperTransactions } from './zookeeper-transactions.ts'
 
 /**
- * The commits of one key that need no survey, because the answer to the write itself shows whether more is to be done. Only
- * then they go on as a transaction, with the state that they have found.
+ * The commits of one key that need no survey, because the answer to the write itself shows whether
+ * more is to be done. Only then they go on as a transaction, with the state that they have found.
  *
- * | commit                                      | requests                                                              |
- * | ------------------------------------------- | --------------------------------------------------------------------- |
- * | put of a permanent key without a check      | `set`; `multi` after it if the key is absent                          |
- * | put of an absent key in a known directory   | `multi`                                                               |
- * | delete without a check                      | `delete`, and a read beside it; `multi` after it if others are below  |
+ * | commit                                    | requests                                            |
+ * | ----------------------------------------- | --------------------------------------------------- |
+ * | put of a permanent key without a check    | `set`; then `multi` if the key is absent            |
+ * | put of an absent key in a known directory | `multi`                                             |
+ * | delete without a check                    | `delete` with a read; then `multi` above other keys |
  */
 export class ZooKeeperFastPath {
   readonly #context: ZooKeeperContext

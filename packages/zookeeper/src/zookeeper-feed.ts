@@ -5,8 +5,8 @@ import type { ZooKeeperContext } from './zookeeper-context.ts'
 import { mapErrors } from './zookeeper-errors.ts'
 
 /**
- * A change feed that reads whenever a watch fires. Watches of ZooKeeper report that a node has changed, not its new state,
- * and a new session has no watches.
+ * A change feed that reads whenever a watch fires. Watches of ZooKeeper report that a node has
+ * changed, not its new state, and a new session has no watches.
  */
 export abstract class ZooKeeperFeed extends Feed {
   protected readonly context: ZooKeeperContext

@@ -10,16 +10,17 @@ import { parentOf, recordOf } from './zookeeper-paths.ts'
 
 /** Delay in ms: a deletion is often followed by others nearby. */
 const DELAY = 100
-/** Delay in ms for a directory of transient keys. If the process ends earlier, the servers remove the container. */
+/** Delay in ms for directories of transient keys; the servers remove those left over. */
 const REUSE_DELAY = 10_000
 
 /** Attempts to remove one directory while others write. */
 const ATTEMPTS = 3
 
 /**
- * Removes empty directories and leftover creation records in the background. A directory is deleted only if it is still the
- * node that was read as empty and without data, and ZooKeeper deletes no node with children, so one that is used again
- * stays. Directories left behind by a process that ended are invisible, and the next key uses them again.
+ * Removes empty directories and leftover creation records in the background. A directory is deleted
+ * only if it is still the node that was read as empty and without data, and ZooKeeper deletes no
+ * node with children, so one that is used again stays. Directories left behind by a process that
+ * ended are invisible, and the next key uses them again.
  */
 export class Housekeeping {
   readonly #client: ZooKeeperClient
@@ -71,7 +72,7 @@ export class Housekeeping {
     }
   }
 
-  /** Keeps a directory for a while when it becomes empty: see `transient` in the driver's `Write`. */
+  /** Keeps a directory for a while when it becomes empty: see `Write.transient`. */
   expectReuse(directory: string): void {
     this.#reused.add(directory)
   }

@@ -8,8 +8,8 @@ import { pathOf } from './zookeeper-paths.ts'
 const LINGER = 1_000
 
 /**
- * The feed of one key: a watch that fires once and is set again by each read. A change while the connection is lost fires it
- * after the reconnect.
+ * The feed of one key: a watch that fires once and is set again by each read. A change while the
+ * connection is lost fires it after the reconnect.
  */
 export class KeyFeed extends ZooKeeperFeed {
   readonly #key: string
@@ -21,7 +21,10 @@ export class KeyFeed extends ZooKeeperFeed {
   #reported: Entry | null | undefined
   #known: Entry | undefined
 
-  /** @param known - the assumed state of the key, which is not read again if the server confirms its revision. */
+  /**
+   * @param known - the assumed state of the key, which is not read again if the server confirms its
+   * revision.
+   */
   constructor(
     context: ZooKeeperContext,
     key: string,
@@ -101,7 +104,8 @@ export class KeyFeed extends ZooKeeperFeed {
     this.due()
   }
 
-  // After a deletion as well: a transaction that unbinds a key from its session deletes its node and creates it again.
+  // After a deletion as well: a transaction that unbinds a key from its session deletes its node
+  // and creates it again.
   readonly #onEvent = (): void => {
     this.#isWatching = false
     if (this.isClosed) return

@@ -4,8 +4,8 @@ import { parentOf } from './zookeeper-paths.ts'
 const MAX_DIRECTORIES = 10_000
 
 /**
- * The directories that existed when they were last seen. This is a guess that saves a read: the write that relies on it fails
- * if it is wrong.
+ * The directories that existed when they were last seen. This is a guess that saves a read: the
+ * write that relies on it fails if it is wrong.
  */
 export class KnownDirectories {
   readonly #paths = new Set<string>()

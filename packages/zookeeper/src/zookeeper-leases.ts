@@ -35,7 +35,8 @@ export class ZooKeeperLease implements DriverSession {
     this.#housekeeping = housekeeping
     this.#unref = client.ref()
     this.id = `0x${BigInt.asUintN(64, client.sessionId).toString(16)}`
-    // A server reports heartbeats to the leader every half tick. One that fails loses those since its last report.
+    // A server reports heartbeats to the leader every half tick. One that fails loses those since
+    // its last report.
     this.ttl = client.negotiatedTimeout - tickTime / 2
     // Connecting may have taken longer than the session lasts.
     this.sentAt = client.answeredAt
@@ -54,7 +55,8 @@ export class ZooKeeperLease implements DriverSession {
 
   async renew(call: Call): Promise<void> {
     try {
-      // Only the leader knows whether the session has ended: a server cut off from it still answers reads for a while.
+      // The leader answers a sync. A server cut off from it still answers reads when the session
+      // has ended.
       await this.#connection.client.sync('/', call)
     } catch (error) {
       throw errorOfSession(error)
@@ -74,7 +76,7 @@ export function leaseOf(session: DriverSession): ZooKeeperLease {
   throw new TypeError('the session is one of another backend')
 }
 
-/** Opens sessions besides that of the store's own connection: one for each session of a user, and some for keys with a `ttl`. */
+/** Opens the sessions of users, and those for keys with a `ttl`. */
 export class ZooKeeperLeases {
   readonly #options: ResolvedZooKeeperOptions
   readonly #housekeeping: Housekeeping
@@ -96,8 +98,8 @@ export class ZooKeeperLeases {
   }
 
   /**
-   * The lease of keys with that ttl. Its timeout is close below the ttl, so that the keys survive a crash of this process as
-   * long as possible. There is one for each power of two.
+   * The lease of keys with that ttl. Its timeout is close below the ttl, so that the keys survive a
+   * crash of this process as long as possible. There is one for each power of two.
    */
   async forTtl(ttl: number): Promise<TtlLease> {
     const { tickTime } = this.#options
@@ -112,7 +114,7 @@ export class ZooKeeperLeases {
     return this.forTtl(ttl)
   }
 
-  /** The keys were written or deleted at that revision: the ttl of earlier writes no longer applies. */
+  /** Cancels the ttl of writes to these keys before that revision. */
   cancelExpiries(writes: readonly Write[], revision: bigint): void {
     for (const lease of this.#open) {
       for (const { key } of writes) lease.cancelExpiry(pathOf(key), revision)

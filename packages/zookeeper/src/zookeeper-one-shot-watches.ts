@@ -10,8 +10,8 @@ interface Armed {
 }
 
 /**
- * Two watches for each node of a tree, for servers before 3.6, which have no recursive watches. Each fires once. A change
- * while the connection is lost fires it after the reconnect.
+ * Two watches for each node of a tree, for servers before 3.6, which have no recursive watches.
+ * Each fires once. A change while the connection is lost fires it after the reconnect.
  */
 export class OneShotWatches {
   readonly #client: ZooKeeperClient

@@ -68,7 +68,8 @@ function digest(username: unknown, password: unknown): Auth {
 }
 
 /**
- * The ACL of the nodes that the store creates: `CREATOR_ALL` with an identity, else `OPEN`, unless one is given.
+ * The ACL of the nodes that the store creates: `CREATOR_ALL` with an identity, else `OPEN`, unless
+ * one is given.
  *
  * @throws LibkvError `INVALID_OPTION`, TypeError.
  */

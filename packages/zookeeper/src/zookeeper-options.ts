@@ -20,7 +20,10 @@ export interface DigestAuth {
 
 /** The options of the ZooKeeper backend. */
 export interface ZooKeeperOptions extends StoreOptions {
-  /** The identities: `{ scheme: 'digest', username, password }`, or `{ scheme, auth }` for another scheme of the servers. */
+  /**
+   * The identities: `{ scheme: 'digest', username, password }`, or `{ scheme, auth }` for another
+   * scheme of the servers.
+   */
   readonly auth?: DigestAuth | Auth | readonly (DigestAuth | Auth)[] | undefined
   /** With `password`: the same as `auth` of scheme `digest`, for URLs. */
   readonly username?: string | undefined
@@ -32,28 +35,30 @@ export interface ZooKeeperOptions extends StoreOptions {
    */
   readonly acl?: Acl | undefined
   /**
-   * The path below which all nodes are, those of the library included. Stores that share keys need the same one. It must
-   * exist. A trailing slash is dropped.
+   * The path below which all nodes are, those of the library included. Stores that share keys need
+   * the same one. It must exist. A trailing slash is dropped.
    *
    * @default '/'
    */
   readonly chroot?: string | undefined
   /**
-   * The `tickTime` of the servers in ms. The shortest `ttl` is twice that, and `expirySlack` grows with it.
+   * The `tickTime` of the servers in ms. The shortest `ttl` is twice that, and `expirySlack` grows
+   * with it.
    *
    * @default 2_000
    */
   readonly tickTime?: number | undefined
   /**
-   * Timeout in ms of the connection's own session, on which only watches depend. The client fails over from a server that is
-   * silent for two thirds of it.
+   * Timeout in ms of the connection's own session, on which only watches depend. The client fails
+   * over from a server that is silent for two thirds of it.
    *
    * @default 6_000
    */
   readonly sessionTimeout?: number | undefined
   /**
-   * How reads become linearizable. `proposal` is safe and costs the servers a transaction, one for all reads that are sent
-   * together; `sync` costs less, and rarely a read is stale by milliseconds.
+   * How reads become linearizable. `proposal` is safe and costs the servers a transaction, one for
+   * all reads that are sent together; `sync` costs less, and rarely a read is stale by
+   * milliseconds.
    *
    * @default 'proposal'
    */
@@ -112,7 +117,8 @@ export function clientOptions(options: ResolvedZooKeeperOptions): ClientOptions 
   return {
     servers: addresses,
     runtime,
-    // Core keeps the process alive for calls in flight; watches and sessions of users do it with ref().
+    // Core keeps the process alive for calls in flight; watches and sessions of users do it with
+    // ref().
     keepAlive: false,
     auth,
     chroot,

@@ -1,11 +1,14 @@
 /**
- * The mapping between keys and the paths of ZooKeeper's nodes. It is one to one: each key has a path, and each path that
- * ZooKeeper accepts stands for a key, except for the library's own nodes and those of the server.
+ * The mapping between keys and the paths of nodes. It is one to one: each key has a path, and each
+ * path that ZooKeeper accepts stands for a key, except internal nodes: those of the library and of
+ * the server.
  *
- * Nearly every key is its own path, with a slash before it. Escaped, by a percent sign and two digits for each byte of UTF-8,
- * are only the characters that ZooKeeper refuses (`org.apache.zookeeper.common.PathUtils`): those above U+FFFF, the private
- * use area, and U+FFF0 to U+FFFF. The first letter of the first segment `zookeeper`, which is the server's own, is `%7A`. What
- * looks like an escape without being one, or like a name of the library's own, has `%25` for its percent sign.
+ * Nearly every key is its own path after a slash. Only the characters that ZooKeeper refuses are
+ * escaped, by a percent sign and two digits for each byte of UTF-8
+ * (`org.apache.zookeeper.common.PathUtils`): those above U+FFFF, the private use area, and U+FFF0
+ * to U+FFFF. The first segment `zookeeper` belongs to the server, so a key's is written
+ * `%7Aookeeper`. Text that only looks like an escape, or like an internal name, has `%25` for its
+ * percent sign. See LAYOUT.md for the nodes.
  */
 
 /** Prefix of the names of the library's own nodes, which are no keys. */
@@ -19,7 +22,10 @@ const SERVERS_OWN_ESCAPED = '%7Aookeeper'
 
 const plain = /^[ -$&-~]*$/
 const refused = /[\ud800-\udbff][\udc00-\udfff]|[\ue000-\uf8ff\ufff0-\uffff]/g
-/** The escape of U+E000 to U+F8FF, of U+FFF0 to U+FFFF or of what is above; with `25` before it, a text that looks like it. */
+/**
+ * The escape of U+E000 to U+F8FF, U+FFF0 to U+FFFF or a higher code point; with `25` in it, a text
+ * that looks like one.
+ */
 const escape =
   /%((?:25)*)(?:EE(?:%[89AB][\dA-F]){2}|EF%(?:[89][\dA-F]|A[0-3])%[89AB][\dA-F]|EF%BF%B[\dA-F]|F0%[9AB][\dA-F](?:%[89AB][\dA-F]){2}|F[123](?:%[89AB][\dA-F]){3}|F4%8[\dA-F](?:%[89AB][\dA-F]){2})/g
 const likeOwn = /(?<=^|\/)%(?=(?:25)*libkv)/g
@@ -44,7 +50,7 @@ export function pathOf(key: string): string {
     : `/${escaped}`
 }
 
-/** The key of a child; undefined for what is none. `prefix` is the parent's key with a slash, or empty. */
+/** The key of a child; undefined for an internal node. `prefix` is the parent's key and a slash. */
 export function keyOfChild(prefix: string, name: string): string | undefined {
   if (!name.includes('%')) return prefix === '' && name === SERVERS_OWN ? undefined : prefix + name
   if (name.startsWith(OWN)) return undefined
@@ -63,7 +69,7 @@ export function directoryOf(prefix: string): string {
   return prefix === '' ? '/' : pathOf(prefix.slice(0, -1))
 }
 
-/** The key of a path; undefined for what is none. */
+/** The key of a path; undefined for an internal node. */
 export function keyOfPath(path: string): string | undefined {
   let prefix = ''
   for (const name of path.slice(1).split('/')) {
@@ -90,7 +96,10 @@ export function recordOf(path: string): string {
   return `${path.slice(0, slash)}/${OWN}-born-${path.slice(slash + 1)}`
 }
 
-/** A child that is created and deleted at once, so that the node's `cversion` shows that it may have a creation record. */
+/**
+ * A child that is created and deleted at once, so that the node's `cversion` shows that it may have
+ * a creation record.
+ */
 export function scratchChildOf(path: string): string {
   return `${path}/${OWN}`
 }

@@ -1,6 +1,6 @@
 import type { Call } from '@libkv/core/driver'
 
-/** A call that records the zxid of its first answer: the position in the server's history that it shows. */
+/** A call that records the zxid of its first answer: a position in the server's history. */
 export class PositionedCall {
   readonly deadline: number
   readonly connectDeadline: number

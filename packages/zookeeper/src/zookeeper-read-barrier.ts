@@ -5,9 +5,11 @@ import type { Call as ClientCall, MultiOperation, ZooKeeperClient } from './clie
 /**
  * The request ahead of a read that makes the read linearizable.
  *
- * - `proposal`: a transaction that changes nothing. All servers agree on its position, and the read is answered after it.
- * - `sync`: ZooKeeper's own request for that purpose. It writes nothing to the servers' disks and is nearly always as good, but
- *   a leader answers it before it has applied writes that its followers have acknowledged, or when it has been deposed.
+ * - `proposal`: a transaction that changes nothing. All servers agree on its position, and the read
+ *   is answered after it.
+ * - `sync`: ZooKeeper's own request for that purpose. It writes nothing to the servers' disks and
+ *   is nearly always as good, but a leader answers it before it has applied writes that its
+ *   followers have acknowledged, or when it has been deposed.
  */
 export type ReadBarrier = 'proposal' | 'sync'
 
@@ -23,8 +25,8 @@ const MAX_IN_FLIGHT = 4
 const NO_CHANGE: readonly MultiOperation[] = [{ type: 'check', path: '/' }]
 
 /**
- * Sends one barrier for all reads that leave the process in the same flush, because it is sent after each of these calls was
- * made.
+ * Sends one barrier for all reads that leave the process in the same flush, because it is sent
+ * after each of these calls was made.
  */
 export class SharedBarrier {
   readonly #client: ZooKeeperClient
@@ -99,7 +101,8 @@ class Pending implements PendingBarrier {
 
 function failureOf(error: unknown): Error | undefined {
   if (!isZooKeeperError(error)) return error as Error
-  // A refused transaction, without permission for the root or without the chroot, has its position as well.
+  // A refused transaction, without permission for the root or without the chroot, has its position
+  // as well.
   if (error.failedIndex !== undefined) return undefined
   const { code, message, cause } = error
   // A barrier writes nothing, so its loss is not ambiguous.

@@ -11,8 +11,8 @@ import { retryConflicts, unlessConflict } from './zookeeper-retry-conflicts.ts'
 const ATTEMPTS = 6
 
 /**
- * Completes a write to a node that is or was a directory and was not read first: finds the key's create revision, and
- * records it if this write created the key.
+ * Completes a write to a node that is or was a directory and was not read first: finds the key's
+ * create revision, and records it if this write created the key.
  *
  * @param stat - the node as the write left it.
  * @returns the create revision.

@@ -14,7 +14,7 @@ import type { TreeNode } from './zookeeper-tree-scan.ts'
 const MAX_BYTES = 900_000
 /** Bytes of a deletion besides its path. */
 const OVERHEAD = 24
-/** Attempts in one transaction while others write to the tree; then each node is deleted by itself. */
+/** Attempts while others write to the tree; then each node is deleted by itself. */
 const ATTEMPTS = 10
 
 interface Deletion {
@@ -25,8 +25,8 @@ interface Deletion {
 }
 
 /**
- * Deletes a tree by one transaction for each 900 KB, so that a smaller one is deleted atomically, on the condition that no node
- * was created or deleted after the scan.
+ * Deletes a tree by one transaction for each 900 KB, so that a smaller one is deleted atomically,
+ * on the condition that no node was created or deleted after the scan.
  *
  * @returns the number of deleted keys.
  */
@@ -84,7 +84,8 @@ async function deletionsIn(
 
 function deletionOf({ path, key, node }: TreeNode): Deletion {
   const counts = key !== undefined && isKey(node)
-  // A key is deleted at any version. A directory node that became a key meanwhile has to be counted, so its version is checked.
+  // A key is deleted at any version. A directory node that became a key meanwhile has to be
+  // counted, so its version is checked.
   return { path, counts, version: counts || key === undefined ? -1 : node.stat.version }
 }
 

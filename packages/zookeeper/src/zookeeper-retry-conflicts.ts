@@ -11,7 +11,8 @@ const FIRST_WAIT = 2
 const LONGEST_WAIT = 50
 
 /**
- * Repeats optimistic work until it returns a result. An attempt returns undefined when another writer has interfered.
+ * Repeats optimistic work until it returns a result. An attempt returns undefined when another
+ * writer has interfered.
  *
  * @param quick - after how many attempts it waits before the next one, with backoff.
  * @throws LibkvError `CLOSED` when the call has been settled meanwhile, and what an attempt throws.

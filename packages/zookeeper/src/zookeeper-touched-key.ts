@@ -30,7 +30,7 @@ export class TouchedKey {
     this.write = write
   }
 
-  /** The pair that the key is expected to be at; null if there is no such check, or one that contradicts it. */
+  /** The expected state; null without a check, or if a check expects absence. */
   get expected(): Check['expected'] {
     if (this.checks.some(({ expected }) => expected === null)) return null
     return this.checks[0]?.expected ?? null

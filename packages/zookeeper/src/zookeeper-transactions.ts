@@ -27,12 +27,14 @@ export interface CommitRequest {
 }
 
 /**
- * The general way to commit: any keys, checks and bindings. Reads the state of all keys, plans one `multi` on the condition
- * that this state still holds, and executes it; after a conflict it starts again.
+ * The general way to commit: any keys, checks and bindings. Reads the state of all keys, plans one
+ * `multi` on the condition that this state still holds, and executes it; after a conflict it starts
+ * again.
  *
- * It costs two round trips, of which the first has one request for each key or two, its creation counter and each directory
- * not known to exist. A third round trip reads the creation records of keys that have one; each conflict costs both round
- * trips again, and a check that fails the first one, since the first read may have been stale.
+ * It costs two round trips, of which the first has one request for each key or two, its creation
+ * counter and each directory not known to exist. A third round trip reads the creation records of
+ * keys that have one; each conflict costs both round trips again, and a check that fails the first
+ * one, since the first read may have been stale.
  */
 export class ZooKeeperTransactions {
   readonly #context: ZooKeeperContext
@@ -44,7 +46,8 @@ export class ZooKeeperTransactions {
   async commit(request: CommitRequest): Promise<CommitOutcome> {
     const { connection, checks, writes, call } = request
     const reading = new ReadingCall(call)
-    // The server checks the conditions of a commit again, so a stale read is harmless; for a refusal it is not.
+    // The server checks the conditions of a commit again, so a stale read is harmless; for a
+    // refusal it is not.
     let isCertain = !connection.mayLag
     return retryConflicts(this.#context.options.runtime, call, async () => {
       const keys = touchedKeys(checks, writes)
@@ -61,7 +64,8 @@ export class ZooKeeperTransactions {
   /**
    * Executes the writes to keys in the state that was read; undefined after a conflict.
    *
-   * @param counters - the versions of the creation counters. A plan without checks and replaced nodes needs none.
+   * @param counters - the versions of the creation counters. A plan without checks and replaced
+   * nodes needs none.
    */
   async execute(
     request: CommitRequest,
@@ -90,7 +94,7 @@ export class ZooKeeperTransactions {
     return { committed: true, revision, results: plan.results(writes, revision) }
   }
 
-  /** Creates one key in a directory that probably exists: a plan without a survey. Undefined after a conflict. */
+  /** Creates one key in a directory that probably exists. Undefined after a conflict. */
   async create(
     request: CommitRequest,
     path: string,
@@ -112,7 +116,8 @@ export class ZooKeeperTransactions {
   /**
    * Sends a `multi`; undefined after a conflict.
    *
-   * @param paths - the nodes of its keys, whose directories are no longer assumed to exist after an error.
+   * @param paths - the nodes of its keys, whose directories are no longer assumed to exist after an
+   * error.
    * @param conditionCount - how many operations, from the first on, only check a condition.
    */
   async #multi(
@@ -153,7 +158,7 @@ export class ZooKeeperTransactions {
 
 type Refusal = CommitOutcome & { readonly committed: false }
 
-/** The outcome if a check fails; `conflict` if the key was written meanwhile and the check holds again. */
+/** The outcome if a check fails; `conflict` if the check holds again meanwhile. */
 async function refusalOf(
   connection: ZooKeeperConnection,
   checks: readonly Check[],
@@ -176,7 +181,7 @@ async function refusalOf(
   return undefined
 }
 
-/** Whether the key was written after the expected revision, which is certain even if the read was stale. */
+/** Whether the key is newer than expected, which is certain even if the read was stale. */
 function isLater({ failed, current }: Refusal, checks: readonly Check[]): boolean {
   const expected = checks[failed]?.expected?.revision
   const revision = current?.revision

@@ -21,7 +21,7 @@ export async function entriesOf(
   return sortByKey(entries)
 }
 
-/** The create revisions of the keys that may have a creation record. The records are nodes of the tree, too. */
+/** The create revisions of the keys that may have a creation record. */
 async function createRevisionsIn(
   { client }: ZooKeeperConnection,
   nodes: readonly TreeNode[],

@@ -17,8 +17,9 @@ const BATCH = 100
 const ROUNDS = 5
 
 /**
- * The feed of a tree: one persistent recursive watch, and reads of the keys that it reports as changed. It misses changes
- * while the connection is lost: after each gap the tree is read again. Core drops states that were reported before.
+ * The feed of a tree: one persistent recursive watch, and reads of the keys that it reports as
+ * changed. It misses changes while the connection is lost: after each gap the tree is read again.
+ * Core drops states that were reported before.
  */
 export class TreeFeed extends ZooKeeperFeed {
   readonly #prefix: string
@@ -123,7 +124,8 @@ export class TreeFeed extends ZooKeeperFeed {
       this.#hasGap = true
       throw error
     }
-    // A server reports a change before it answers later requests, so the position holds if there is none.
+    // A server reports a change before it answers later requests, so the position holds if there is
+    // none.
     if (this.#changed.size > 0) position = 0n
     this.#report([...changes.values()], position)
   }

@@ -5,11 +5,14 @@ import type { ZooKeeperConnection } from './zookeeper-connection.ts'
 import { childOf, directoryOf, isServersOrOwn, keyOfChild } from './zookeeper-paths.ts'
 import { PositionedCall } from './zookeeper-positioned-call.ts'
 
-/** Nodes read by one request. The client accepts the answer even if each is as large as ZooKeeper allows. */
+/** Nodes read by one request. Even the largest values fit into the answer. */
 const BATCH = 100
 /** Such requests in flight at once. */
 const BATCHES_IN_FLIGHT = 32
-/** Values of this average size in bytes are not read if they are not needed, although each node then costs a request. */
+/**
+ * Values of this average size in bytes are not read if they are not needed, although each node then
+ * costs a request.
+ */
 const LARGE = 2_048
 /** The total size in bytes up to which a tree is read again by one request. */
 const SMALL_TREE = 4 * 1024 * 1024
@@ -51,9 +54,10 @@ export interface ScanRequest {
 /**
  * Reads a tree, level by level: two requests for each level, and for each hundred nodes in it.
  *
- * The requests read at several positions. Each stat shows since which position the node is unchanged; if there is a position at
- * which all nodes were as read, the result is a snapshot. Otherwise the nodes are read again by a single request, or the tree
- * from the start. A tree of more than 4 MiB with concurrent writers may be no snapshot: each key as it was at some position.
+ * The requests read at several positions. Each stat shows since which position the node is
+ * unchanged; if there is a position at which all nodes were as read, the result is a snapshot.
+ * Otherwise the nodes are read again by a single request, or the tree from the start. A tree of
+ * more than 4 MiB with concurrent writers may be no snapshot: each key as it was at some position.
  */
 export async function scanTree(
   connection: ZooKeeperConnection,
@@ -233,7 +237,7 @@ class Scanner {
     return { nodes, zxid }
   }
 
-  /** Reads the nodes without their data, except where it is empty: only the data tells a key from a directory node. */
+  /** Reads the nodes without their data, unless it is empty: `null` is a directory node. */
   async #statAll(paths: readonly string[]): Promise<{ nodes: (NodeData | null)[]; zxid: bigint }> {
     const position = new PositionedCall(this.#call)
     const stats = await Promise.all(

@@ -20,8 +20,8 @@ interface ExpiringKey {
 }
 
 /**
- * A session for keys with a ttl. A timer of this process deletes each key when its ttl runs out; if the process has crashed,
- * the servers delete them with the session.
+ * A session for keys with a ttl. A timer of this process deletes each key when its ttl runs out; if
+ * the process has crashed, the servers delete them with the session.
  */
 export class TtlLease {
   readonly #connection: ZooKeeperConnection
@@ -78,7 +78,7 @@ export class TtlLease {
     }
   }
 
-  /** Cancels the ttl of earlier writes to a key, which was written anew or deleted. */
+  /** Cancels the ttl of earlier writes to a key, which was written again or deleted. */
   cancelExpiry(path: string, except: bigint): void {
     for (const key of this.#keys) {
       if (key.path !== path || key.revision === except) continue

@@ -9,7 +9,8 @@ import type { ZooKeeperOptions } from './zookeeper-options.ts'
  *
  * Addresses are the servers, `host:port` each; one that answers is enough.
  *
- * @throws TypeError for arguments of the wrong type. LibkvError `INVALID_OPTION`, `INVALID_KEY` for the namespace.
+ * @throws TypeError for arguments of the wrong type. LibkvError `INVALID_OPTION`, `INVALID_KEY` for
+ * the namespace.
  *
  * @example
  * await using kv = zookeeper(['10.0.0.1:2181', '10.0.0.2:2181', '10.0.0.3:2181'], {
