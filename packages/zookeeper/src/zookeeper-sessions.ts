@@ -1,5 +1,5 @@
 import { LibkvError } from '@libkv/core'
-import { BackgroundCall, tlsReason } from '@libkv/core/driver'
+import { BackgroundCall, tlsOptions, tlsReason } from '@libkv/core/driver'
 import type { Call } from '@libkv/core/driver'
 import { ZooKeeperClient } from './client/index.ts'
 import type { ClientOptions } from './client/index.ts'
@@ -130,12 +130,7 @@ export function clientOptions(options: ResolvedZooKeeperOptions): ClientOptions 
     auth,
     chroot,
     tlsReason,
-    tls:
-      tls &&
-      (() => {
-        const { context, servername, rejectUnauthorized } = tls.material()
-        return { secureContext: context, servername, rejectUnauthorized }
-      }),
+    tls: tls && (() => tlsOptions(tls.material())),
   }
 }
 
