@@ -3,11 +3,13 @@ import { compareWithCommit } from './against.ts'
 import { UsageError, parseArguments } from './arguments.ts'
 import { build, root } from './command.ts'
 
+class Interrupted extends Error {}
+
 /** Does the work; SIGINT and SIGTERM abort it, so that it cleans up before the process ends. */
 async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const controller = new AbortController()
   const interrupt = (name: NodeJS.Signals): void => {
-    controller.abort(new UsageError(`ended by ${name}`))
+    controller.abort(new Interrupted(`ended by ${name}`))
   }
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
   try {
@@ -28,7 +30,7 @@ try {
     await interruptible((signal) => compareWithCommit(against, given, signal))
   }
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error
+  if (!(error instanceof UsageError || error instanceof Interrupted)) throw error
   console.error(error.message)
-  process.exitCode = 64
+  process.exitCode = error instanceof UsageError ? 64 : 130
 }
