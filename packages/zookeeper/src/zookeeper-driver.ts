@@ -45,6 +45,7 @@ export function zookeeperCapabilities(tickTime: number): Capabilities {
     expiryFactor: 1,
     // Servers tell the leader every half tick which sessions are alive, and the leader ends them once a tick.
     expirySlack: 1.5 * tickTime + 500,
+    durability: 'quorum',
   }
 }
 

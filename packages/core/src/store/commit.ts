@@ -82,9 +82,14 @@ export class PreparedCommit {
     return this.#places.map((place) => {
       const write = place === undefined ? undefined : this.writes[place]
       if (write?.type !== 'put' || place === undefined) return null
-      const key = this.#context.keyspace.strip(write.key)
-      const createRevision = outcome.results[place]?.createRevision ?? outcome.revision
-      return new Pair(key, write.value, outcome.revision, createRevision)
+      const { revision } = outcome
+      return new Pair({
+        key: this.#context.keyspace.strip(write.key),
+        value: write.value,
+        revision,
+        createRevision: outcome.results[place]?.createRevision ?? revision,
+        binding: write.ttl === undefined && write.session === undefined ? undefined : 'lease',
+      })
     })
   }
 

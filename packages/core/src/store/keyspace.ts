@@ -43,7 +43,7 @@ export class Keyspace {
   }
 
   pair(entry: Entry): KVPair {
-    return new Pair(this.strip(entry.key), entry.value, entry.revision, entry.createRevision)
+    return new Pair(this.root === '' ? entry : { ...entry, key: this.strip(entry.key) })
   }
 
   /** The pair of an entry that others get as well, as the watches of one feed do. */

@@ -71,9 +71,7 @@ class KvStore implements Store {
       const entry = await this.#read('get', name, options, (call) =>
         this.#driver.read(this.#keyspace.full(name), request, call),
       )
-      return entry === null
-        ? null
-        : new Pair(name, entry.value, entry.revision, entry.createRevision)
+      return entry === null ? null : new Pair({ ...entry, key: name })
     })
   }
 
