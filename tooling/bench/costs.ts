@@ -10,7 +10,7 @@ const KEYS = 1_000
 const LISTED = 100
 /** A write costs its process something as well, so many watches share it. */
 const WATCHES = 10
-const ROUNDS = 3
+const ROUNDS = 5
 
 const [folder = '', name = '', endpoint = ''] = process.argv.slice(2)
 const entry = pathToFileURL(join(folder, 'packages', name, 'dist/index.js')).href
