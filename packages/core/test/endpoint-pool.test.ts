@@ -307,6 +307,7 @@ describe('requests that are silent by nature', () => {
     pool.watch()
     await runtime.advance(60_000)
     expect(endpoint.reached).toHaveLength(0)
+    expect(runtime.pendingTimers).toBe(0)
   })
 
   it('have their endpoint probed as often as the backend asks for', async () => {

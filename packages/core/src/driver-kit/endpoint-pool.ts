@@ -94,7 +94,7 @@ export class EndpointPool<E extends Endpoint> {
       () => {
         this.#watchdog = undefined
         this.#check()
-        if (this.endpoints.some(({ isInUse }) => isInUse)) this.watch()
+        if (this.endpoints.some((endpoint) => this.#mayHang(endpoint))) this.watch()
       },
       PATIENCE / 2,
       false,
@@ -114,6 +114,11 @@ export class EndpointPool<E extends Endpoint> {
       const isSlow = now - endpoint.waitingSince > PATIENCE
       if (isSlow || endpoint.isSilent(silentProbeInterval)) void this.#probe(endpoint)
     }
+  }
+
+  /** Whether a request to it waits that has to be watched. */
+  #mayHang({ isInUse, waitingSince }: E): boolean {
+    return this.#options.silentProbeInterval === undefined ? waitingSince < Infinity : isInUse
   }
 
   async #probe(endpoint: E): Promise<void> {
