@@ -135,9 +135,14 @@ export class EndpointPool<E extends Endpoint> {
   #firstOf(attempts: readonly Promise<E>[], call: Call): Promise<E | undefined> {
     const wait = Math.max(0, call.connectDeadline - this.#runtime.now())
     return new Promise((resolve) => {
-      const timer = this.#runtime.setTimer(() => {
-        resolve(undefined)
-      }, wait)
+      // The deadline of a user's call keeps the process alive.
+      const timer = this.#runtime.setTimer(
+        () => {
+          resolve(undefined)
+        },
+        wait,
+        false,
+      )
       const done = (first?: E): void => {
         timer.cancel()
         resolve(first)
