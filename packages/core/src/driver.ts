@@ -9,6 +9,7 @@ export {
 export { backoff } from './calls/backoff.ts'
 export { asyncDispose } from './calls/dispose.ts'
 export { settleWithin } from './calls/settle-within.ts'
+export { RESERVED_SEGMENT } from './contract/keys.ts'
 export { systemRuntime } from './contract/runtime.ts'
 export { parseAddresses } from './driver-kit/addresses.ts'
 export type { AddressForm, Addresses } from './driver-kit/addresses.ts'
@@ -41,6 +42,7 @@ export { describeAnswer, serverText } from './driver-kit/server-text.ts'
 export { tlsReason } from './driver-kit/tls-reason.ts'
 export { TlsSource, tlsOptions } from './driver-kit/tls.ts'
 export type { TlsMaterial } from './driver-kit/tls.ts'
+export { lockQueueDirectory } from './locks/lock-queue-directory.ts'
 export { defineBackend, defineServerBackend } from './opening/backend.ts'
 export type {
   BackendDefinition,

@@ -4,7 +4,7 @@ import { wrongType } from '../options/option-rules.ts'
 /** The longest key, in bytes of UTF-8, namespace not counted. */
 export const MAX_KEY_BYTES = 1024
 
-/** The first segment under which the library keeps its own keys. */
+/** The first segment of the library's own keys in each namespace. Stores refuse keys below it. */
 export const RESERVED_SEGMENT = '.libkv'
 
 // Control characters (C0, DEL, C1), and segments that are empty, `.` or `..`.

@@ -28,11 +28,6 @@ export class Keyspace {
       : { prefix: this.prefix(directory), key: this.full(directory) }
   }
 
-  /** A key of the library's own. */
-  reserved(path: string): string {
-    return `${this.root}${RESERVED_SEGMENT}/${path}`
-  }
-
   strip(key: string): string {
     return this.root === '' ? key : key.slice(this.root.length)
   }
