@@ -1,35 +1,36 @@
-// Speed beside the raw drivers, on one server in one run: `npm run bench`, or `npm run bench -- etcd=127.0.0.1:2379`.
-import { startServers } from '../servers/index.ts'
-import type { Backend } from '../servers/index.ts'
-import { consulBench } from './consul.ts'
-import { etcdBench } from './etcd.ts'
-import { report } from './rows.ts'
-import type { Bench } from './rows.ts'
-import { zookeeperBench } from './zookeeper.ts'
+// Speed beside the raw clients, or CPU time beside another commit: see README.md.
+import { compareWithCommit } from './against.ts'
+import { UsageError, parseArguments } from './arguments.ts'
+import { build, root } from './command.ts'
 
-const benches: Readonly<Record<string, (endpoint: string) => Promise<Bench | Bench[]>>> = {
-  consul: consulBench,
-  etcd: etcdBench,
-  zookeeper: zookeeperBench,
-}
+class Interrupted extends Error {}
 
-/** Endpoints that were given, by backend; a backend alone gets a server of its own. */
-const given = new Map<string, string | undefined>()
-for (const text of process.argv.slice(2)) {
-  const [backend = '', endpoint] = text.split('=', 2)
-  given.set(backend, endpoint)
-}
-
-for (const [backend, open] of Object.entries(benches)) {
-  if (given.size > 0 && !given.has(backend)) continue
-  const endpoint = given.get(backend)
-  await using server = endpoint === undefined ? await startServers(backend as Backend) : null
-  // Some raw clients are worth a comparison each.
-  for (const bench of [await open(endpoint ?? server?.endpoints[0] ?? '')].flat()) {
-    try {
-      await report(bench)
-    } finally {
-      await bench.close()
-    }
+/** Does the work; SIGINT and SIGTERM abort it, so that it cleans up before the process ends. */
+async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const controller = new AbortController()
+  const interrupt = (name: NodeJS.Signals): void => {
+    controller.abort(new Interrupted(`ended by ${name}`))
   }
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  try {
+    await work(controller.signal)
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+  }
+}
+
+try {
+  const given = parseArguments(process.argv.slice(2))
+  const { against } = given
+  if (against === undefined) {
+    await interruptible((signal) => build(root, [...given.endpoints.keys()], signal))
+    const { compareWithRawClients } = await import('./beside.ts')
+    await compareWithRawClients(given.endpoints)
+  } else {
+    await interruptible((signal) => compareWithCommit(against, given, signal))
+  }
+} catch (error) {
+  if (!(error instanceof UsageError || error instanceof Interrupted)) throw error
+  console.error(error.message)
+  process.exitCode = error instanceof UsageError ? 64 : 130
 }

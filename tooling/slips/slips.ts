@@ -1,6 +1,7 @@
 // What callers get wrong, and how it is refused. The table is for all backends; the types are ignored on purpose, as a JavaScript
 // program does.
 import { newStore, put, update, withLock } from '@libkv/core'
+import { RESERVED_SEGMENT, lockQueueDirectory } from '@libkv/core/driver'
 import type { ErrorCode, Store } from '@libkv/core'
 import { Discovery } from '@libkv/discovery'
 import { Candidate } from '@libkv/leadership'
@@ -21,8 +22,8 @@ export interface SlipContext {
 export interface Slip {
   readonly name: string
   readonly refusal: ErrorCode | 'TypeError'
-  /** What the message has to say. */
-  readonly says: RegExp
+  /** What the message has to say: a match, or a text that it contains. */
+  readonly says: RegExp | string
   readonly run: (context: SlipContext) => unknown
   /** Not on the embedded store, which has no servers. */
   readonly needsServers?: boolean
@@ -52,7 +53,7 @@ const openUrl =
 type Row = readonly [
   name: string,
   refusal: Slip['refusal'],
-  says: RegExp,
+  says: RegExp | string,
   run: Slip['run'],
   needsServers?: true,
 ]
@@ -101,12 +102,17 @@ const opening: readonly Row[] = [
     openWith({ namespace: null }),
   ],
   ['a namespace that is no key', 'INVALID_KEY', /empty segment/, openWith({ namespace: 'a//b' })],
-  ['a namespace that is reserved', 'INVALID_KEY', /\.libkv/, openWith({ namespace: '.libkv' })],
+  [
+    'a namespace that is reserved',
+    'INVALID_KEY',
+    `reserved segment '${RESERVED_SEGMENT}'`,
+    openWith({ namespace: RESERVED_SEGMENT }),
+  ],
   [
     'a namespace with a reserved segment',
     'INVALID_KEY',
-    /\.libkv/,
-    openWith({ namespace: 'a/.libkv/b' }),
+    `reserved segment '${RESERVED_SEGMENT}'`,
+    openWith({ namespace: `a/${RESERVED_SEGMENT}/b` }),
   ],
   [
     'a connectionTimeout that is a string',
@@ -394,7 +400,7 @@ const calls: readonly Row[] = [
     /'a\\u0000b' has a control character/,
     get('a\0b'),
   ],
-  ['a key that is reserved', 'INVALID_KEY', /reserved/, get('.libkv/lock')],
+  ['a key that is reserved', 'INVALID_KEY', /reserved/, get(lockQueueDirectory('jobs'))],
   ['a key that is half a character', 'INVALID_KEY', /lone surrogate/, get('\ud800')],
   ['a key that is too long', 'INVALID_KEY', /over 1024 bytes/, get('x'.repeat(2_000))],
   [

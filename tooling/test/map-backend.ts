@@ -82,7 +82,8 @@ function commit(checks: readonly Check[], writes: readonly Write[]): CommitOutco
     if (ttl !== undefined && own !== undefined) keep(own, ttl)
     const owner = keepSession === true ? before?.owner : own
     const createRevision = before?.createRevision ?? revision
-    const entry = { key, value: write.value.slice(), revision, createRevision, owner }
+    const binding = owner === undefined ? undefined : ('lease' as const)
+    const entry = { key, value: write.value.slice(), revision, createRevision, binding, owner }
     rows.set(key, entry)
     changes.push({ type: 'put', entry })
     return { existed, createRevision }
@@ -100,6 +101,7 @@ class MapDriver implements Driver {
     ttl: { min: 100, max: 1_000_000_000 },
     expiryFactor: 1,
     expirySlack: 250,
+    durability: 'process' as const,
   }
 
   async read(key: string, _request: ReadRequest): Promise<Entry | null> {

@@ -76,7 +76,7 @@ export const withoutDescendants: SkipRule = ({ capabilities }) =>
     ? undefined
     : 'capabilities.sessionKeysMayHaveDescendants is false'
 
-/** Locks have keys of the library's own under the first segment `.libkv`, outside any prefix but inside a namespace. */
+/** The keys of a lock's queue start with the reserved segment, outside any prefix but inside a namespace. */
 export const withoutReservedKeys: SkipRule = ({ prefix }) =>
   prefix === undefined ? undefined : "the target's prefix leaves out the library's own keys"
 

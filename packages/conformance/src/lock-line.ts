@@ -1,10 +1,11 @@
+import { RESERVED_SEGMENT } from '@libkv/core/driver'
 import type { Store } from '@libkv/core'
 import type { Harness } from './harness.ts'
 import { waitFor } from './wait-for.ts'
 
 /**
- * A lock in a namespace of its own, where the harness's other store can see the library's keys below `.libkv`: so a case
- * knows how many stand in line, and that nothing was left behind.
+ * A lock in a namespace of its own, where the harness's other store can see the library's keys below the reserved
+ * segment: so a case knows how many stand in line, and that nothing was left behind.
  */
 export class Line {
   readonly #harness: Harness
@@ -28,7 +29,7 @@ export class Line {
 
   /** All keys there are, the library's included. */
   async length(): Promise<number> {
-    return (await this.#harness.kv.keys(`${this.#harness.dir}/.libkv`)).length
+    return (await this.#harness.kv.keys(`${this.#harness.dir}/${RESERVED_SEGMENT}`)).length
   }
 
   /** Waits until so many hold or wait. */

@@ -40,12 +40,13 @@ export interface TxnProblem {
 }
 
 /** Indexes are JSON numbers, and exact: Consul's log is shorter than 2^53. */
-export function entryOf({ Key, Value, CreateIndex, ModifyIndex }: KvJson): Entry {
+export function entryOf({ Key, Value, CreateIndex, ModifyIndex, Session }: KvJson): Entry {
   return {
     key: Key,
     value: Value === null ? new Uint8Array() : Buffer.from(Value, 'base64'),
     revision: BigInt(ModifyIndex),
     createRevision: BigInt(CreateIndex),
+    binding: Session === undefined ? undefined : 'lease',
   }
 }
 

@@ -39,6 +39,7 @@ export function consulCapabilities(minimumTtl: number): Capabilities {
     expiryFactor: 1,
     // What a key's session has on top of its ttl, and what it takes the leader to notice and the cluster to agree.
     expirySlack: 2_000,
+    durability: 'quorum',
   }
 }
 

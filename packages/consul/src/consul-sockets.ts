@@ -1,7 +1,5 @@
-import { connect as connectPlain, isIP } from 'node:net'
 import type { Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
-import type { TLSSocket } from 'node:tls'
+import { openSocket, tlsOptions } from '@libkv/core/driver'
 import type { TlsSource } from '@libkv/core/driver'
 
 /** How long a connection is silent before the system asks the peer whether it is there, in milliseconds. */
@@ -23,18 +21,14 @@ export class SocketSource {
 
   /** @throws LibkvError when the TLS material cannot be used. */
   open(): Socket {
-    const [host, port] = [this.#host, this.#port]
-    const common = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE }
-    if (this.#tls === undefined) return connectPlain(common)
-    const { context, servername, rejectUnauthorized } = this.#tls.material()
-    const socket = connectTls({
-      ...common,
-      secureContext: context,
-      servername: servername ?? (isIP(host) === 0 ? host : ''),
-      rejectUnauthorized,
+    return openSocket({
+      host: this.#host,
+      port: this.#port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE,
+      tls: this.#tls && tlsOptions(this.#tls.material()),
     })
-    attachCertificate(socket)
-    return socket
   }
 
   /** Calls back with a socket that can be written to, or with why there is none. */
@@ -57,20 +51,4 @@ export class SocketSource {
       callback(error as Error, null)
     }
   }
-}
-
-/**
- * Attaches the server's certificate to the error that refuses it, for the date in the message. The certificate can be read
- * in the event `secure`, before Node.js verifies it; a refused connection no longer has it. Where there is no such event,
- * the message has no date.
- */
-function attachCertificate(socket: TLSSocket): void {
-  socket.prependOnceListener('secure', () => {
-    const cert = socket.getPeerCertificate(true)
-    const attach = (error: Error): void => {
-      if (!('cert' in error)) Object.assign(error, { cert })
-    }
-    socket.prependOnceListener('error', attach)
-    socket.once('secureConnect', () => socket.off('error', attach))
-  })
 }

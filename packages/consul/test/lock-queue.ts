@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals'
 import { consul } from '@libkv/consul'
+import { lockQueueDirectory } from '@libkv/core/driver'
 import { RequestCounter, waitFor } from '../../../tooling/servers/index.ts'
 import { WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'
 
@@ -29,7 +30,7 @@ export function lockQueueCase(endpoint: () => string, size: number): void {
       await held.unlock()
     })
     const inLine = async (): Promise<boolean> => {
-      const answer = await fetch(`${endpoint()}/v1/kv/.libkv/lock/line/?keys`)
+      const answer = await fetch(`${endpoint()}/v1/kv/${lockQueueDirectory('line')}/?keys`)
       return ((await answer.json()) as string[]).length === size + 1
     }
     await waitFor(inLine, { what: 'all to be in line', timeout: 8 * WAIT_TIMEOUT })

@@ -1,4 +1,5 @@
 import { describe, it } from '@jest/globals'
+import { lockQueueDirectory } from '@libkv/core/driver'
 import { countedStore } from '../../../tooling/backend-cases/counted-store.ts'
 import { lostAnswerCases } from '../../../tooling/backend-cases/lost-answers.ts'
 import { waitFor } from '../../../tooling/servers/index.ts'
@@ -16,7 +17,7 @@ describe('Consul', () => {
     put: TXN,
     delete: TXN,
     get: 'GET /v1/kv/read',
-    lock: [SESSION, TXN, 'GET /v1/kv/.libkv/lock/lock/'],
+    lock: [SESSION, TXN, `GET /v1/kv/${lockQueueDirectory('lock')}/`],
   })
 
   it('has no session left whose id nobody has learnt', async () => {

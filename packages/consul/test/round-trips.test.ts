@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { put } from '@libkv/core'
+import { lockQueueDirectory } from '@libkv/core/driver'
 import { countedStore } from '../../../tooling/backend-cases/counted-store.ts'
 import { roundTripCases } from '../../../tooling/backend-cases/round-trips.ts'
 import { waitFor } from '../../../tooling/servers/index.ts'
@@ -58,7 +59,7 @@ describe('Consul', () => {
       const held = await kv.newLock('lock').lock()
       expect(counter.count('PUT /v1/session/create')).toBe(1)
       expect(counter.count('PUT /v1/txn')).toBe(2)
-      expect(counter.count('GET /v1/kv/.libkv/lock/lock/')).toBe(1)
+      expect(counter.count(`GET /v1/kv/${lockQueueDirectory('lock')}/`)).toBe(1)
       await waitFor(() => counter.count('GET /v1/kv/lock') === 1, { what: 'the watch' })
       await held.unlock()
     })

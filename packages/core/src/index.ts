@@ -4,7 +4,7 @@ export { callChannel, sessionChannel, watchChannel } from './contract/diagnostic
 export type { CallMessage, SessionMessage, WatchMessage } from './contract/diagnostics.ts'
 export { LibkvError, isLibkvError } from './contract/errors.ts'
 export type { ErrorCode, ErrorDetails, LibkvErrorJSON } from './contract/errors.ts'
-export type { KVPair, KVPairJSON } from './contract/key-value-pair.ts'
+export type { Binding, KVPair, KVPairJSON } from './contract/key-value-pair.ts'
 export { MAX_KEY_BYTES, compareKeys } from './contract/keys.ts'
 export type {
   HeldLock,

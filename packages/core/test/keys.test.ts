@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { runs } from '../../../tooling/backend-cases/runs.ts'
 import { compareKeys, isLibkvError, MAX_KEY_BYTES } from '../src/index.ts'
 import { canonicalDirectory, canonicalKey, isCanonicalKey } from '../src/contract/keys.ts'
+import { RESERVED_SEGMENT, lockQueueDirectory } from '../src/driver.ts'
 
 /** Full Unicode, with what is close to the borders more often than chance would have it. */
 const character = fc.oneof(
@@ -93,7 +94,7 @@ describe('canonicalKey', () => {
         const segments = path.split('/')
         const isKey =
           segments.every((segment) => !['', '.', '..'].includes(segment)) &&
-          segments[0] !== '.libkv' &&
+          segments[0] !== RESERVED_SEGMENT &&
           !/[\p{Cc}\p{Cs}]/u.test(path) &&
           Buffer.byteLength(path) <= MAX_KEY_BYTES
         expect(accepted(canonicalKey, key)).toBe(isKey ? path : undefined)
@@ -123,8 +124,8 @@ describe('canonicalKey', () => {
     '...',
     'a/.b',
     'a.',
-    '.libkvx',
-    'a/.libkv',
+    `${RESERVED_SEGMENT}x`,
+    `a/${RESERVED_SEGMENT}`,
     '~',
     ' ',
     '%2e%2e',
@@ -134,17 +135,39 @@ describe('canonicalKey', () => {
   })
 })
 
+describe('the keys of the library', () => {
+  it('keep their documented names: the only test that pins them', () => {
+    expect(RESERVED_SEGMENT).toBe('.libkv')
+    expect(lockQueueDirectory('a/100%')).toBe('.libkv/lock/a%2F100%25')
+  })
+
+  it('give each lock a directory that is disjoint from those of all others', () => {
+    fc.assert(
+      fc.property(text, text, (a, b) => {
+        fc.pre(a !== b)
+        const [one, other] = [`${lockQueueDirectory(a)}/`, `${lockQueueDirectory(b)}/`]
+        expect(one.startsWith(other) || other.startsWith(one)).toBe(false)
+      }),
+    )
+  })
+})
+
 describe('canonicalDirectory', () => {
   it.each(['', '/'])('takes %p for the whole store', (directory) => {
     expect(canonicalDirectory(directory)).toBe('')
   })
 
-  it.each(['//', '///', './', '/./', '.libkv', '/.libkv/', '.libkv/lock'])(
-    'refuses %p',
-    (directory) => {
-      expect(accepted(canonicalDirectory, directory)).toBeUndefined()
-    },
-  )
+  it.each([
+    '//',
+    '///',
+    './',
+    '/./',
+    RESERVED_SEGMENT,
+    `/${RESERVED_SEGMENT}/`,
+    lockQueueDirectory('jobs'),
+  ])('refuses %p', (directory) => {
+    expect(accepted(canonicalDirectory, directory)).toBeUndefined()
+  })
 
   it('treats all else as canonicalKey does', () => {
     fc.assert(

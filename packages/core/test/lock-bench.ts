@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { memory, memoryFaults } from '@libkv/memory'
 import type { MemoryFaults } from '@libkv/memory'
+import { RESERVED_SEGMENT } from '../src/driver.ts'
 import type { CallMessage, Store, StoreOptions } from '../src/index.ts'
 import { waitFor } from './wait-for.ts'
 
@@ -11,6 +12,8 @@ let count = 0
 /** An embedded store of its own that can be told to fail, and an outside view of all that lies in it. */
 export class LockBench implements AsyncDisposable {
   readonly faults: MemoryFaults
+  /** The directory of the library's own keys, as the outside view names it. */
+  readonly ownDirectory = `app/${RESERVED_SEGMENT}`
   /** The operations of all calls that were made, those of the library itself among them. */
   readonly calls: string[] = []
   readonly #name = `bench-${String(++count)}`
@@ -33,8 +36,8 @@ export class LockBench implements AsyncDisposable {
 
   /** The keys of the library's own. */
   async ownKeys(): Promise<string[]> {
-    // The reserved segment is the first of the namespace, not of the whole store.
-    return (await this.#outside.keys('app')).filter((key) => key.startsWith('app/.libkv/'))
+    const keys = await this.#outside.keys('app')
+    return keys.filter((key) => key.startsWith(`${this.ownDirectory}/`))
   }
 
   /** What the lock's key shows. */

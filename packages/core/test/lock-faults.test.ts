@@ -277,7 +277,7 @@ describe('waiting for a lock', () => {
     bench.beforeCall(4, () => {
       bench.faults.dropSessions()
     })
-    await bench.outside.deleteTree('app/.libkv')
+    await bench.outside.deleteTree(bench.ownDirectory)
     const held = await waiting
     expect(bench.triggered).toBe(true)
     expect(await bench.shown('jobs')).toBe('me')
@@ -288,7 +288,7 @@ describe('waiting for a lock', () => {
     await using bench = new LockBench()
     // Opening the session, getting in line and looking who is ahead come before.
     bench.beforeCall(4, () => {
-      void bench.outside.deleteTree('app/.libkv')
+      void bench.outside.deleteTree(bench.ownDirectory)
     })
     const held = await bench.open().newLock('jobs', { value: 'me' }).lock()
     expect(bench.triggered).toBe(true)

@@ -246,7 +246,7 @@ describe('a holder that names its successor', () => {
           if (fault === 'lose twice') faults.loseAnswers(2)
           if (fault === 'refuse') faults.refuse(2)
           if (fault === 'drop') faults.dropSessions()
-          if (fault === 'wipe') void outside.deleteTree('app/.libkv').catch(() => undefined)
+          if (fault === 'wipe') void outside.deleteTree(bench.ownDirectory).catch(() => undefined)
           if (fault === 'cut') {
             faults.disconnect()
             setTimeout(() => {

@@ -1,7 +1,7 @@
 import { memory } from '@libkv/memory'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { newStore, registerBackend } from '../src/index.ts'
-import { openStore } from '../src/driver.ts'
+import { RESERVED_SEGMENT, openStore } from '../src/driver.ts'
 import type { BackendFactory, Store, StoreOptions } from '../src/index.ts'
 import { refusal } from './outcome.ts'
 import { ScriptedDriver } from './scripted-driver.ts'
@@ -153,12 +153,16 @@ describe('newStore', () => {
     await refusal(newStore('memory://?requestTimeout=soon'), 'INVALID_OPTION')
   })
 
-  it.each(['a//b', '..', '//', '.libkv', 'a/.libkv', 'a/.libkv/b'])(
-    'refuses the namespace %p',
-    async (namespace) => {
-      await refusal(newStore('memory', [], { namespace }), 'INVALID_KEY')
-    },
-  )
+  it.each([
+    'a//b',
+    '..',
+    '//',
+    RESERVED_SEGMENT,
+    `a/${RESERVED_SEGMENT}`,
+    `a/${RESERVED_SEGMENT}/b`,
+  ])('refuses the namespace %p', async (namespace) => {
+    await refusal(newStore('memory', [], { namespace }), 'INVALID_KEY')
+  })
 })
 
 describe('registerBackend', () => {

@@ -100,6 +100,7 @@ export class ScriptedDriver implements Driver {
     sessionKeysMayHaveDescendants: true,
     ttl: { min: 100, max: 1_000_000 },
     expiryFactor: 1,
+    durability: 'process',
     expirySlack: 0,
   }
   /** The shortest life of a session on the server, if it is not the time asked for. */

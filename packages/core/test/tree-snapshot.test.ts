@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { runs } from '../../../tooling/backend-cases/runs.ts'
 import { compareKeys } from '../src/index.ts'
-import { openStore } from '../src/driver.ts'
+import { lockQueueDirectory, openStore } from '../src/driver.ts'
 import type { Change } from '../src/driver.ts'
 import type { KVPair, TreeChange, TreeSnapshot } from '../src/index.ts'
 import { iterate } from './iterate.ts'
@@ -139,7 +139,7 @@ describe('the snapshots of a tree', () => {
     const kv = openStore(driver, { runtime: new ManualRuntime(), namespace: 'app' })
     const states = iterate(kv.watchTree(''))
     const { observer } = driver.feeds[0] ?? { observer: undefined }
-    const foreign = ['app//a', 'app/.libkv/lock/x/1', 'app/a//b', 'app/tab\t']
+    const foreign = ['app//a', `app/${lockQueueDirectory('x')}/1`, 'app/a//b', 'app/tab\t']
     observer?.snapshot(
       [...foreign, 'app/a'].map((name) => entryOf(name, '1')),
       1n,

@@ -1,12 +1,27 @@
 import { describe, expect, it } from '@jest/globals'
 import { compareKeys } from '@libkv/core'
+import { RESERVED_SEGMENT } from '@libkv/core/driver'
 import { memory } from '@libkv/memory'
 import fc from 'fast-check'
 import { Discovery } from '../src/index.ts'
 import { nameOf, segmentOf } from '../src/segments.ts'
 
 const names = fc.string({ unit: 'binary', minLength: 1, maxLength: 30 })
-const hard = ['.', '..', '%', '%2E', 'a/b', '/', '//', '\u0000', '\u0085', 'ü', '😀', ' ', '.libkv']
+const hard = [
+  '.',
+  '..',
+  '%',
+  '%2E',
+  'a/b',
+  '/',
+  '//',
+  '\u0000',
+  '\u0085',
+  'ü',
+  '😀',
+  ' ',
+  RESERVED_SEGMENT,
+]
 
 describe('a name', () => {
   it('is a segment that a store takes and lists, whatever it is', async () => {

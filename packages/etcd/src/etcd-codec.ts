@@ -310,16 +310,18 @@ function readPair(reader: Reader): Pair {
   let value: Uint8Array = empty
   let createRevision = 0n
   let revision = 0n
+  let binding: Entry['binding']
   while (reader.pos < end) {
     const tag = reader.uint32()
     if (tag === bytes(1)) raw = reader.bytes()
     else if (tag === number(2)) createRevision = readRevision(reader)
     else if (tag === number(3)) revision = readRevision(reader)
     else if (tag === bytes(5)) value = copyOf(reader.bytes())
+    else if (tag === number(6)) binding = readRevision(reader) === 0n ? undefined : 'lease'
     else reader.skipType(tag & 7)
   }
   const key = textOf(raw)
-  const entry = key === undefined ? undefined : { key, value, revision, createRevision }
+  const entry = key === undefined ? undefined : { key, value, revision, createRevision, binding }
   return { bytes: raw, revision, entry }
 }
 

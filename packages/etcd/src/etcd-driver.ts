@@ -34,6 +34,7 @@ export const etcdCapabilities: Capabilities = {
   expiryFactor: 1,
   // Up to one second of rounding up, and etcd looks for expired leases every half second.
   expirySlack: 2_500,
+  durability: 'quorum',
 }
 
 /** How many keys a list asks for at once. */

@@ -32,6 +32,8 @@ export class EtcdEndpoint extends Endpoint {
   }
 
   override close(): void {
+    // A channel that is closed goes on with its open streams.
+    this.abandon(() => true)
     this.#connection?.close()
     this.#connection = undefined
   }

@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from '@jest/globals'
 import type { Store } from '@libkv/core'
+import { lockQueueDirectory } from '@libkv/core/driver'
 import type { BackendUnderTest } from '../../../tooling/backend-cases/backend-under-test.ts'
 import { startServers, waitFor } from '../../../tooling/servers/index.ts'
 import { WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'
@@ -10,7 +11,9 @@ const storesOn = (backend: string): number => (backend === 'consul' ? 1 : 20)
 const HAND_OVERS = 50
 
 /** What goes on while nothing happens: sessions are renewed, and blocking queries are asked anew. */
-const STANDING = /LeaseKeepAlive|session\/renew|GET .*\/lock\/leader\/[0-9a-f-]{36}$/
+const isStanding = (request: string): boolean =>
+  /LeaseKeepAlive|session\/renew/.test(request) ||
+  (request.includes(`/${lockQueueDirectory('leader')}/`) && /^GET .*\/[0-9a-f-]{36}$/.test(request))
 
 /** A server whose requests are counted, and stores on it; those of `direct` are not. */
 export interface CountedRequests {
@@ -45,7 +48,7 @@ export function countedRequests({
       requests: () => {
         if (backend === 'zookeeper') return counter.total
         const counts = [...counter.counts].filter(([what]) => !what.endsWith('#message'))
-        return counts.reduce((sum, [what, n]) => sum + (STANDING.test(what) ? 0 : n), 0)
+        return counts.reduce((sum, [what, n]) => sum + (isStanding(what) ? 0 : n), 0)
       },
       open: () => open([counter.endpoint]),
       direct: open(servers.endpoints),

@@ -166,7 +166,8 @@ export class MemoryDatabase {
     }
     const expiry =
       ttl === undefined ? undefined : this.#runtime.setTimer(expire, ttl + EARLY, false)
-    const row: Row = { key, value, revision, createRevision, lease, expiry }
+    const binding = lease === undefined && expiry === undefined ? undefined : 'lease'
+    const row: Row = { key, value, revision, createRevision, binding, lease, expiry }
     this.#rows.set(key, row)
     return row
   }

@@ -30,6 +30,7 @@ const memoryCapabilities: Capabilities = {
   ttl: { min: 100, max: LONGEST_TTL },
   expiryFactor: 1,
   expirySlack: 250,
+  durability: 'process',
 }
 
 /** The driver of the embedded store: what would be the network is {@link MemoryFaults}. */

@@ -102,5 +102,6 @@ export function entryOf(
   { data, stat }: { readonly data: Uint8Array; readonly stat: Stat },
   createRevision: bigint,
 ): Entry {
-  return { key, value: data, revision: stat.mzxid, createRevision }
+  const binding = stat.ephemeralOwner === 0n ? undefined : 'lease'
+  return { key, value: data, revision: stat.mzxid, createRevision, binding }
 }

@@ -48,6 +48,7 @@ export function zookeeperCapabilities(tickTime: number): Capabilities {
     // Servers report live sessions to the leader every half tick, and the leader ends expired ones
     // once a tick.
     expirySlack: 1.5 * tickTime + 500,
+    durability: 'quorum',
   }
 }
 

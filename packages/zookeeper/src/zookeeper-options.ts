@@ -1,5 +1,5 @@
 import type { StoreOptions } from '@libkv/core'
-import { anything, number, oneOf, text, tlsReason } from '@libkv/core/driver'
+import { anything, number, oneOf, text, tlsOptions, tlsReason } from '@libkv/core/driver'
 import type { OptionRules, ServerOptions } from '@libkv/core/driver'
 import type { Acl, Auth, ClientOptions } from './client/index.ts'
 import {
@@ -123,11 +123,6 @@ export function clientOptions(options: ResolvedZooKeeperOptions): ClientOptions 
     auth,
     chroot,
     tlsReason,
-    tls:
-      tls &&
-      (() => {
-        const { context, servername, rejectUnauthorized } = tls.material()
-        return { secureContext: context, servername, rejectUnauthorized }
-      }),
+    tls: tls && (() => tlsOptions(tls.material())),
   }
 }

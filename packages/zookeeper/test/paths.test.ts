@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { compareKeys } from '@libkv/core'
+import { RESERVED_SEGMENT } from '@libkv/core/driver'
 import { runs } from '../../../tooling/backend-cases/runs.ts'
 import { directoryOf, keyOfChild, keyOfPath, pathOf, recordOf } from '../src/zookeeper-paths.ts'
 
@@ -22,7 +23,7 @@ const pieces = fc.oneof(
       '%7Aookeeper',
       'zookeeper',
       '%libkv',
-      '.libkv',
+      RESERVED_SEGMENT,
       '%EE',
       '%80',
     ],

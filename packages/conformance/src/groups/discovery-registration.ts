@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { isLibkvError } from '@libkv/core'
+import { RESERVED_SEGMENT } from '@libkv/core/driver'
 import type { Store } from '@libkv/core'
 import type { DiscoveryRecipe, TestedDiscovery, TestedInstance } from '../discovery-recipe.ts'
 import { group } from '../group.ts'
@@ -34,7 +35,19 @@ export const discoveryRegistrationCases = ({ Discovery }: DiscoveryRecipe): Case
       })
 
       it('takes any text for a service and an id', async (h) => {
-        const names = ['a/b', '.', '..', '%', '%2F', 'ü', '😀', ' ', '\u0000', '\n', '.libkv']
+        const names = [
+          'a/b',
+          '.',
+          '..',
+          '%',
+          '%2F',
+          'ü',
+          '😀',
+          ' ',
+          '\u0000',
+          '\n',
+          RESERVED_SEGMENT,
+        ]
         const discovery = on(h)
         const other = on(h, await h.open())
         for (const name of names) await discovery.register({ ...web(name), service: name })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { MAX_KEY_BYTES } from '@libkv/core'
+import { RESERVED_SEGMENT, lockQueueDirectory } from '@libkv/core/driver'
 import { group } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
 import { misuse, refusal } from '../refusal.ts'
@@ -14,7 +15,7 @@ const refusedEverywhere: Readonly<Record<string, string>> = {
   'a NUL character': 'a\u0000b',
   'a lone surrogate': 'a\ud83d/b',
   'a byte too many': 'x'.repeat(MAX_KEY_BYTES + 1),
-  'the reserved first segment': '.libkv/lock',
+  'the reserved first segment': lockQueueDirectory('jobs'),
 }
 
 /** Further spellings, for which one call stands for all. */
@@ -38,8 +39,8 @@ const refusedToo: Readonly<Record<string, string>> = {
   'surrogates in the wrong order': 'a\udc00\ud83db',
   'a lone surrogate at the end': 'a\ud83d',
   'few characters but too many bytes': 'é'.repeat(MAX_KEY_BYTES / 2) + 'x',
-  'the reserved segment alone': '.libkv',
-  'the reserved segment after a slash': '/.libkv/',
+  'the reserved segment alone': RESERVED_SEGMENT,
+  'the reserved segment after a slash': `/${RESERVED_SEGMENT}/`,
 }
 
 const notStrings: Readonly<Record<string, unknown>> = {

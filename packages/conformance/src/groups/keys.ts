@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { MAX_KEY_BYTES } from '@libkv/core'
+import { RESERVED_SEGMENT } from '@libkv/core/driver'
 import { textOf } from '../bytes.ts'
 import { group } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
@@ -31,7 +32,7 @@ const oddNames: Readonly<Record<string, string>> = {
   'a leading dash': '-rf',
   'the name of a prototype': '__proto__',
   'the name of a constructor': 'constructor',
-  'the reserved name below another segment': 'a/.libkv/b',
+  'the reserved name below another segment': `a/${RESERVED_SEGMENT}/b`,
   'the name of ZooKeeper’s own node': 'zookeeper/quota',
   'Latin with diacritics': 'straße/café',
   'a decomposed diacritic': 'cafe\u0301',
@@ -185,8 +186,10 @@ export const keyCases: CaseGroup = group('keys', ({ it }) => {
 
   it('takes names that only begin like the reserved one', async ({ fresh }) => {
     const kv = await fresh()
-    await kv.put('.libkvx', '1')
-    await kv.put('.libk/v', '2')
-    assert.deepEqual(await kv.keys(''), ['.libk/v', '.libkvx'])
+    const longer = `${RESERVED_SEGMENT}x`
+    const divided = `${RESERVED_SEGMENT.slice(0, -1)}/${RESERVED_SEGMENT.slice(-1)}`
+    await kv.put(longer, '1')
+    await kv.put(divided, '2')
+    assert.deepEqual(await kv.keys(''), [divided, longer])
   })
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { put } from '@libkv/core'
+import { RESERVED_SEGMENT } from '@libkv/core/driver'
 import type { LockOptions, SessionOptions, WriteOptions } from '@libkv/core'
 import { group, withoutReservedKeys, withoutTransactions } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
@@ -69,8 +70,8 @@ export const optionCases: CaseGroup = group('options', ({ it, target }) => {
   })
 
   it('refuses a namespace with a reserved segment', async ({ open, key }) => {
-    await refusal(() => open({ namespace: key('.libkv') }), 'INVALID_KEY')
-    await refusal(() => open({ namespace: key('.libkv/below') }), 'INVALID_KEY')
+    await refusal(() => open({ namespace: key(RESERVED_SEGMENT) }), 'INVALID_KEY')
+    await refusal(() => open({ namespace: key(`${RESERVED_SEGMENT}/below`) }), 'INVALID_KEY')
   })
 
   it(

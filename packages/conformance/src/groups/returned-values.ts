@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
-import type { KVPair } from '@libkv/core'
+import type { KVPair, WriteOptions } from '@libkv/core'
 import { group } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
 import type { Harness } from '../harness.ts'
 import { States } from '../states.ts'
+
+async function firstOf<T>(watch: AsyncIterable<T>): Promise<T> {
+  await using states = new States(watch)
+  return await states.next()
+}
 
 /** Every way to get a pair, of a key that holds `text`. */
 const ways: Readonly<
@@ -73,6 +78,37 @@ export const returnedValueCases: CaseGroup = group('returned values', ({ it }) =
         createRevision: String(pair.createRevision),
       },
     })
+  })
+
+  it('show whether the key is permanent, whoever reads it', async ({ kv, key, dir, steadyTtl }) => {
+    const session = await kv.session({ ttl: steadyTtl })
+    const writes: Readonly<Record<string, WriteOptions>> = {
+      a: {},
+      b: { ttl: steadyTtl },
+      c: { session },
+    }
+    const expected: unknown[] = []
+    for (const [name, options] of Object.entries(writes)) {
+      const pair = await kv.put(key(name), 'v', options)
+      const binding = name === 'a' ? undefined : 'lease'
+      expected.push([key(name), binding])
+      assert.equal('binding' in pair, binding !== undefined)
+      assert.equal(pair.toJSON().binding, binding)
+      for (const read of [pair, await kv.get(key(name)), await firstOf(kv.watch(key(name)))]) {
+        assert.equal(read?.binding, binding)
+      }
+    }
+    const tree = await firstOf(kv.watchTree(dir))
+    for (const pairs of [await kv.list(dir), tree.pairs]) {
+      assert.deepEqual(
+        pairs.map((pair) => [pair.key, pair.binding]),
+        expected,
+      )
+    }
+    const permanent = await kv.put(key('b'), 'v')
+    for (const pair of [permanent, await kv.get(key('b'))]) assert.equal(pair?.binding, undefined)
+    const bound = await kv.atomicPut(key('b'), 'v', permanent, { session })
+    for (const pair of [bound, await kv.get(key('b'))]) assert.equal(pair?.binding, 'lease')
   })
 
   it('are not shared by two watches of one key', async ({ kv, key }) => {

@@ -10,4 +10,9 @@ export interface Capabilities {
   readonly expiryFactor: number
   /** In milliseconds. See `WriteOptions.ttl` and `SessionOptions.ttl`. */
   readonly expirySlack: number
+  /**
+   * What an acknowledged write survives. `quorum`: the loss of a minority of the servers. `primary`: everything but a fail-over to
+   * a replica that lags. `machine`: the end of the process, not the loss of the disk. `process`: nothing.
+   */
+  readonly durability: 'quorum' | 'primary' | 'machine' | 'process'
 }

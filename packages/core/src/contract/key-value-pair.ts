@@ -13,6 +13,11 @@ export interface KVPair {
   readonly revision: bigint
   /** The position of the write that brought this key into being. A key deleted and created again has another one. */
   readonly createRevision: bigint
+  /**
+   * `'lease'` for a key that the server deletes, with a session or when its ttl is over; servers do not tell the two apart. Absent
+   * for a permanent key.
+   */
+  readonly binding?: Binding
   /** The value read as UTF-8. */
   text(): string
   /**
@@ -28,15 +33,28 @@ export interface KVPair {
   toJSON(): KVPairJSON
 }
 
+/** What a key is bound to; see {@link KVPair.binding}. */
+export type Binding = 'lease'
+
 /** A {@link KVPair} as JSON. */
 export interface KVPairJSON {
   readonly key: string
   readonly value: string
   readonly revision: string
   readonly createRevision: string
+  readonly binding?: Binding
 }
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+
+/** What a pair is made of, such as an entry of a driver. */
+interface PairFields {
+  readonly key: string
+  readonly value: Uint8Array
+  readonly revision: bigint
+  readonly createRevision: bigint
+  readonly binding?: Binding | undefined
+}
 
 /** The one implementation of {@link KVPair}. */
 export class Pair implements KVPair {
@@ -44,12 +62,14 @@ export class Pair implements KVPair {
   readonly value: Uint8Array
   readonly revision: bigint
   readonly createRevision: bigint
+  declare readonly binding?: Binding
 
-  constructor(key: string, value: Uint8Array, revision: bigint, createRevision: bigint) {
+  constructor({ key, value, revision, createRevision, binding }: PairFields) {
     this.key = key
     this.value = ownMemory(value)
     this.revision = revision
     this.createRevision = createRevision
+    if (binding !== undefined) this.binding = binding
   }
 
   text(): string {
@@ -61,12 +81,13 @@ export class Pair implements KVPair {
   }
 
   toJSON(): KVPairJSON {
-    const { key, value, revision, createRevision } = this
+    const { key, value, revision, createRevision, binding } = this
     return {
       key,
       value: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64'),
       revision: revision.toString(),
       createRevision: createRevision.toString(),
+      ...(binding !== undefined && { binding }),
     }
   }
 }

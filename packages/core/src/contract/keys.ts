@@ -4,7 +4,7 @@ import { wrongType } from '../options/option-rules.ts'
 /** The longest key, in bytes of UTF-8, namespace not counted. */
 export const MAX_KEY_BYTES = 1024
 
-/** The first segment under which the library keeps its own keys. */
+/** The first segment of the library's own keys in each namespace. Stores refuse keys below it. */
 export const RESERVED_SEGMENT = '.libkv'
 
 // Control characters (C0, DEL, C1), and segments that are empty, `.` or `..`.
@@ -41,11 +41,7 @@ export function canonicalNamespace(namespace: string, backend: string): string {
   throw invalid(namespace, `has the reserved segment '${RESERVED_SEGMENT}'`, backend)
 }
 
-/** The last one that was made. A call looks at its key more than once, and it takes longer to check than to compare. */
-let lastCanonical = ''
-
 function canonicalPath(key: string, backend: string | undefined): string {
-  if (key === lastCanonical) return key
   if (typeof key !== 'string') throw wrongType('a key', 'a string', key)
   const start = key.startsWith('/') ? 1 : 0
   const end = key.length > start && key.endsWith('/') ? key.length - 1 : key.length
@@ -59,7 +55,6 @@ function canonicalPath(key: string, backend: string | undefined): string {
   if (path === RESERVED_SEGMENT || path.startsWith(`${RESERVED_SEGMENT}/`)) {
     throw invalid(key, `begins with the reserved segment '${RESERVED_SEGMENT}'`, backend)
   }
-  lastCanonical = path
   return path
 }
 

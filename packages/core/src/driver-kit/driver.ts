@@ -1,4 +1,5 @@
 import type { Capabilities } from '../contract/capabilities.ts'
+import type { Binding } from '../contract/key-value-pair.ts'
 
 /**
  * The seam between core and a backend. A backend implements {@link Driver} and nothing else; keys are checked, the
@@ -39,6 +40,8 @@ export interface Entry {
   readonly value: Uint8Array
   readonly revision: bigint
   readonly createRevision: bigint
+  /** Whether the server deletes the key by itself, with a session or a time to live; `undefined` for a permanent key. */
+  readonly binding?: Binding | undefined
 }
 
 export interface ReadRequest {

@@ -94,7 +94,7 @@ export class EndpointPool<E extends Endpoint> {
       () => {
         this.#watchdog = undefined
         this.#check()
-        if (this.endpoints.some(({ isInUse }) => isInUse)) this.watch()
+        if (this.endpoints.some((endpoint) => this.#mayHang(endpoint))) this.watch()
       },
       PATIENCE / 2,
       false,
@@ -116,6 +116,11 @@ export class EndpointPool<E extends Endpoint> {
     }
   }
 
+  /** Whether a request to it waits that has to be watched. */
+  #mayHang({ isInUse, waitingSince }: E): boolean {
+    return this.#options.silentProbeInterval === undefined ? waitingSince < Infinity : isInUse
+  }
+
   async #probe(endpoint: E): Promise<void> {
     if (this.#probing.has(endpoint)) return
     this.#probing.add(endpoint)
@@ -130,9 +135,14 @@ export class EndpointPool<E extends Endpoint> {
   #firstOf(attempts: readonly Promise<E>[], call: Call): Promise<E | undefined> {
     const wait = Math.max(0, call.connectDeadline - this.#runtime.now())
     return new Promise((resolve) => {
-      const timer = this.#runtime.setTimer(() => {
-        resolve(undefined)
-      }, wait)
+      // The deadline of a user's call keeps the process alive.
+      const timer = this.#runtime.setTimer(
+        () => {
+          resolve(undefined)
+        },
+        wait,
+        false,
+      )
       const done = (first?: E): void => {
         timer.cancel()
         resolve(first)

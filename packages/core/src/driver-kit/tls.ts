@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { createSecureContext } from 'node:tls'
-import type { SecureContext } from 'node:tls'
+import type { ConnectionOptions, SecureContext } from 'node:tls'
 import { LibkvError } from '../contract/errors.ts'
 import { boolean, checkOptions, text, wrongType } from '../options/option-rules.ts'
 import type { OptionRule, OptionRules } from '../options/option-rules.ts'
@@ -45,6 +45,12 @@ export interface TlsMaterial {
   readonly context: SecureContext
   readonly servername: string | undefined
   readonly rejectUnauthorized: boolean
+}
+
+/** The material as options of `node:tls`. */
+export function tlsOptions(material: TlsMaterial): ConnectionOptions {
+  const { context, servername, rejectUnauthorized } = material
+  return { secureContext: context, servername, rejectUnauthorized }
 }
 
 const FILES = { ca: 'caFile', cert: 'certFile', key: 'keyFile' } as const

@@ -74,7 +74,13 @@ export class LockHolder implements HeldLock {
       this.#lose('its key was deleted')
       throw this.#error('LOCK_LOST', 'the lock was lost')
     }
-    return (this.#pair = new Pair(this.key, bytes, written, this.token))
+    return (this.#pair = new Pair({
+      key: this.key,
+      value: bytes,
+      revision: written,
+      createRevision: this.token,
+      binding: 'lease',
+    }))
   }
 
   async unlock(options?: UnlockOptions): Promise<void> {

@@ -42,7 +42,16 @@ export class LockKey {
         [this.#creation, ...writes],
         options,
       )
-      if (outcome.committed) return new Pair(queue.key, value, outcome.revision, outcome.revision)
+      if (outcome.committed) {
+        const { revision } = outcome
+        return new Pair({
+          key: queue.key,
+          value,
+          revision,
+          createRevision: revision,
+          binding: 'lease',
+        })
+      }
       if (outcome.failed < conditions.length) return null
       // The key has no owner in the queue: a foreign write, a holder that lost its entry, or this
       // contender's own creation whose answer was lost.

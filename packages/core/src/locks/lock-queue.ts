@@ -1,6 +1,7 @@
 import type { CallOptions } from '../contract/call-options.ts'
 import type { Call, Check, CommitOutcome, Entry, Write } from '../driver-kit/driver.ts'
 import type { LockContext } from './lock-context.ts'
+import { lockQueueDirectory } from './lock-queue-directory.ts'
 import { QueueSnapshot } from './queue-snapshot.ts'
 
 /**
@@ -23,9 +24,7 @@ export class LockQueue {
     this.#context = context
     this.key = key
     this.lockKey = context.keyspace.full(key)
-    // The key becomes one segment, so that the directories of `a` and `a/b` are disjoint.
-    const segment = key.replaceAll('%', '%25').replaceAll('/', '%2F')
-    this.#directory = context.keyspace.reserved(`lock/${segment}/`)
+    this.#directory = context.keyspace.prefix(lockQueueDirectory(key))
     this.successorKey = `${this.#directory}next`
   }
 

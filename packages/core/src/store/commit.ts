@@ -1,4 +1,5 @@
 import type { ClientSession } from '../sessions/client-session.ts'
+import type { SessionKeeper } from '../sessions/session-keeper.ts'
 import type { Check, CommitOutcome, Write } from '../driver-kit/driver.ts'
 import { LibkvError } from '../contract/errors.ts'
 import type { KVPair } from '../contract/key-value-pair.ts'
@@ -7,23 +8,26 @@ import { canonicalKey } from '../contract/keys.ts'
 import type { Keyspace } from './keyspace.ts'
 import { MAX_TRANSACTION_OPERATIONS } from '../contract/operations.ts'
 import { wrongType } from '../options/option-rules.ts'
-import type { Operation } from '../contract/operations.ts'
-import type { Session } from '../contract/session.ts'
-import type { Ttl } from '../contract/ttl.ts'
+import type { Operation, PutOperation } from '../contract/operations.ts'
 import { bytesOf } from '../contract/values.ts'
+import type { Value } from '../contract/values.ts'
 import { checkVersion } from '../contract/version.ts'
 import type { Version } from '../contract/version.ts'
 
-/** What it takes to check operations. */
+type Lifetime = Pick<PutOperation, 'ttl' | 'session'>
+
+/** What checking a commit requires of the store. */
 export interface CommitContext {
   readonly operation: string
   readonly backend: string
   readonly keyspace: Keyspace
-  readonly ttl: (ttl: Ttl) => number
-  readonly session: (session: Session) => ClientSession
+  readonly sessions: Pick<SessionKeeper, 'checkedTtl' | 'own'>
 }
 
-/** Operations, checked and put into the driver's terms, and the way back from its answer. */
+/**
+ * A commit in the driver's terms, and the mapping of its outcome back to the user's. Except for {@link addOperations}, keys
+ * are canonical; all else is checked here.
+ */
 export class PreparedCommit {
   readonly checks: Check[] = []
   readonly writes: Write[] = []
@@ -32,38 +36,45 @@ export class PreparedCommit {
   readonly #context: CommitContext
   /** For each operation, the index of its write. */
   readonly #places: (number | undefined)[] = []
-  #lastName = ''
-  #lastKey = ''
 
   constructor(context: CommitContext) {
     this.#context = context
   }
 
-  add(operation: Operation): void {
-    const { backend } = this.#context
-    if (typeof operation !== 'object' || (operation as unknown) === null) {
-      throw wrongType('an operation', 'what check(), put() or remove() returns', operation)
+  /** @throws LibkvError `INVALID_OPTION`. TypeError. */
+  check(key: string, version: Version | null): void {
+    const { backend, keyspace } = this.#context
+    const expected = version === null ? null : checkVersion(version, key, backend)
+    this.checks.push({ key: keyspace.full(key), expected })
+    this.#places.push(undefined)
+  }
+
+  /** @throws LibkvError `VALUE_TOO_LARGE`, `INVALID_OPTION`, `SESSION_EXPIRED`. TypeError. */
+  put(key: string, value: Value, lifetime: Lifetime | undefined): void {
+    const { backend, keyspace } = this.#context
+    const bytes = bytesOf(value, key, backend)
+    const bound = lifetime === undefined ? undefined : this.#lifetime(lifetime)
+    this.#write({ type: 'put', key: keyspace.full(key), value: bytes, ...bound })
+  }
+
+  /** @throws LibkvError `INVALID_OPTION`. */
+  remove(key: string): void {
+    this.#write({ type: 'delete', key: this.#context.keyspace.full(key) })
+  }
+
+  /**
+   * Adds the operations of a transaction, whose keys are as the user wrote them.
+   *
+   * @throws LibkvError `INVALID_KEY`, `INVALID_OPTION`, `VALUE_TOO_LARGE`, `SESSION_EXPIRED`. TypeError.
+   */
+  addOperations(operations: readonly Operation[]): void {
+    if (!Array.isArray(operations)) throw wrongType('operations', 'an array', operations)
+    if (operations.length === 0 || operations.length > MAX_TRANSACTION_OPERATIONS) {
+      throw this.#invalid(
+        `a transaction has 1 to ${String(MAX_TRANSACTION_OPERATIONS)} operations, not ${String(operations.length)}`,
+      )
     }
-    const name = canonicalKey(operation.key, backend)
-    const key = this.#full(name)
-    switch (operation.type) {
-      case 'check': {
-        this.checks.push({ key, expected: versionOf(operation.pair, name, backend) })
-        this.#places.push(undefined)
-        return
-      }
-      case 'put': {
-        const value = bytesOf(operation.value, name, backend)
-        this.#write({ type: 'put', key, value, ...this.#lifetime(operation) })
-        return
-      }
-      case 'remove': {
-        this.#write({ type: 'delete', key })
-        return
-      }
-      default:
-        throw new TypeError('an operation is made by check(), put() or remove()')
-    }
+    for (const operation of operations as readonly Operation[]) this.#add(operation)
   }
 
   /** One entry for each operation. */
@@ -71,9 +82,14 @@ export class PreparedCommit {
     return this.#places.map((place) => {
       const write = place === undefined ? undefined : this.writes[place]
       if (write?.type !== 'put' || place === undefined) return null
-      const key = this.#context.keyspace.strip(write.key)
-      const createRevision = outcome.results[place]?.createRevision ?? outcome.revision
-      return new Pair(key, write.value, outcome.revision, createRevision)
+      const { revision } = outcome
+      return new Pair({
+        key: this.#context.keyspace.strip(write.key),
+        value: write.value,
+        revision,
+        createRevision: outcome.results[place]?.createRevision ?? revision,
+        binding: write.ttl === undefined && write.session === undefined ? undefined : 'lease',
+      })
     })
   }
 
@@ -97,13 +113,27 @@ export class PreparedCommit {
     return new LibkvError('KEY_MODIFIED', message, details)
   }
 
-  /** The key as the driver knows it: the same string for the same key, if it comes twice in a row. */
-  #full(name: string): string {
-    if (name !== this.#lastName) {
-      this.#lastName = name
-      this.#lastKey = this.#context.keyspace.full(name)
+  #add(operation: Operation): void {
+    if (typeof operation !== 'object' || (operation as unknown) === null) {
+      throw wrongType('an operation', 'what check(), put() or remove() returns', operation)
     }
-    return this.#lastKey
+    const key = canonicalKey(operation.key, this.#context.backend)
+    switch (operation.type) {
+      case 'check': {
+        this.check(key, operation.pair)
+        return
+      }
+      case 'put': {
+        this.put(key, operation.value, operation)
+        return
+      }
+      case 'remove': {
+        this.remove(key)
+        return
+      }
+      default:
+        throw new TypeError('an operation is made by check(), put() or remove()')
+    }
   }
 
   #write(write: Write): void {
@@ -115,20 +145,16 @@ export class PreparedCommit {
     this.writes.push(write)
   }
 
-  #lifetime(operation: {
-    readonly ttl?: Ttl | undefined
-    readonly session?: Session | undefined
-  }): {
+  #lifetime({ ttl, session }: Lifetime): {
     ttl?: number
     session?: ClientSession['driverSession']
   } {
-    const { ttl, session } = operation
     if (ttl !== undefined && session !== undefined) {
       throw this.#invalid('a key takes a ttl or a session, not both')
     }
-    if (ttl !== undefined) return { ttl: this.#context.ttl(ttl) }
+    if (ttl !== undefined) return { ttl: this.#context.sessions.checkedTtl(ttl) }
     if (session === undefined) return {}
-    const own = this.#context.session(session)
+    const own = this.#context.sessions.own(session)
     if (!this.sessions.includes(own)) this.sessions.push(own)
     return { session: own.driverSession }
   }
@@ -136,26 +162,4 @@ export class PreparedCommit {
   #invalid(message: string): LibkvError {
     return new LibkvError('INVALID_OPTION', message, { backend: this.#context.backend })
   }
-}
-
-const versionOf = (version: Version | null, name: string, backend: string): Check['expected'] =>
-  version === null ? null : checkVersion(version, name, backend)
-
-/**
- * Checks operations and puts them into the driver's terms.
- *
- * @throws LibkvError `INVALID_KEY`, `INVALID_OPTION`, `VALUE_TOO_LARGE`, `SESSION_EXPIRED`. TypeError.
- */
-export function commitOf(operations: readonly Operation[], context: CommitContext): PreparedCommit {
-  if (!Array.isArray(operations)) throw wrongType('operations', 'an array', operations)
-  if (operations.length === 0 || operations.length > MAX_TRANSACTION_OPERATIONS) {
-    throw new LibkvError(
-      'INVALID_OPTION',
-      `a transaction has 1 to ${String(MAX_TRANSACTION_OPERATIONS)} operations, not ${String(operations.length)}`,
-      { backend: context.backend },
-    )
-  }
-  const commit = new PreparedCommit(context)
-  for (const operation of operations as readonly Operation[]) commit.add(operation)
-  return commit
 }

@@ -28,11 +28,6 @@ export class Keyspace {
       : { prefix: this.prefix(directory), key: this.full(directory) }
   }
 
-  /** A key of the library's own. */
-  reserved(path: string): string {
-    return `${this.root}${RESERVED_SEGMENT}/${path}`
-  }
-
   strip(key: string): string {
     return this.root === '' ? key : key.slice(this.root.length)
   }
@@ -43,7 +38,7 @@ export class Keyspace {
   }
 
   pair(entry: Entry): KVPair {
-    return new Pair(this.strip(entry.key), entry.value, entry.revision, entry.createRevision)
+    return new Pair(this.root === '' ? entry : { ...entry, key: this.strip(entry.key) })
   }
 
   /** The pair of an entry that others get as well, as the watches of one feed do. */

@@ -1,8 +1,7 @@
 import { atCaller } from '../calls/at-caller.ts'
 import { Calls } from '../calls/calls.ts'
-import type { CallDescription } from '../calls/calls.ts'
 import type { ClientSession } from '../sessions/client-session.ts'
-import { commitOf } from './commit.ts'
+import { PreparedCommit } from './commit.ts'
 import type { Call, Driver, ReadRequest, Scan, WriteResult } from '../driver-kit/driver.ts'
 import { LibkvError, isLibkvError } from '../contract/errors.ts'
 import type { KVPair } from '../contract/key-value-pair.ts'
@@ -72,9 +71,7 @@ class KvStore implements Store {
       const entry = await this.#read('get', name, options, (call) =>
         this.#driver.read(this.#keyspace.full(name), request, call),
       )
-      return entry === null
-        ? null
-        : new Pair(name, entry.value, entry.revision, entry.createRevision)
+      return entry === null ? null : new Pair({ ...entry, key: name })
     })
   }
 
@@ -115,8 +112,9 @@ class KvStore implements Store {
     return atCaller(async () => {
       const name = this.#key('put', key)
       this.#calls.check(options, writeRules, { operation: 'put', key: name })
-      const operation: Operation = { type: 'put', key: name, value, ...ttlAndSession(options) }
-      const { results } = await this.#commit('put', name, [operation], options)
+      const { results } = await this.#commit('put', name, options, (commit) => {
+        commit.put(name, value, options)
+      })
       return results[0] as KVPair
     })
   }
@@ -125,12 +123,9 @@ class KvStore implements Store {
     return atCaller(async () => {
       const name = this.#key('delete', key)
       this.#calls.check(options, callRules, { operation: 'delete', key: name })
-      const { writes } = await this.#commit(
-        'delete',
-        name,
-        [{ type: 'remove', key: name }],
-        options,
-      )
+      const { writes } = await this.#commit('delete', name, options, (commit) => {
+        commit.remove(name)
+      })
       return writes[0]?.existed ?? false
     })
   }
@@ -139,12 +134,9 @@ class KvStore implements Store {
     return atCaller(async () => {
       const name = this.#directory('deleteTree', directory)
       this.#calls.check(options, callRules, { operation: 'deleteTree', key: name })
-      return this.#run(
-        { operation: 'deleteTree', key: name, repeatable: false },
-        options,
-        (call) => {
-          return this.#driver.removeTree(this.#keyspace.tree(name), call)
-        },
+      const description = { operation: 'deleteTree', key: name, repeatable: false }
+      return this.#calls.run(description, options, (call) =>
+        this.#driver.removeTree(this.#keyspace.tree(name), call),
       )
     })
   }
@@ -158,11 +150,10 @@ class KvStore implements Store {
     return atCaller(async () => {
       const name = this.#key('atomicPut', key)
       this.#calls.check(options, writeRules, { operation: 'atomicPut', key: name })
-      const operations: Operation[] = [
-        { type: 'check', key: name, pair: previous },
-        { type: 'put', key: name, value, ...ttlAndSession(options) },
-      ]
-      const { results } = await this.#commit('atomicPut', name, operations, options)
+      const { results } = await this.#commit('atomicPut', name, options, (commit) => {
+        commit.check(name, previous)
+        commit.put(name, value, options)
+      })
       return results[1] as KVPair
     })
   }
@@ -174,11 +165,10 @@ class KvStore implements Store {
       if ((previous as Version | null) === null) {
         throw wrongType('previous', 'the version to delete', previous)
       }
-      const operations: Operation[] = [
-        { type: 'check', key: name, pair: previous },
-        { type: 'remove', key: name },
-      ]
-      await this.#commit('atomicDelete', name, operations, options)
+      await this.#commit('atomicDelete', name, options, (commit) => {
+        commit.check(name, previous)
+        commit.remove(name)
+      })
     })
   }
 
@@ -197,8 +187,10 @@ class KvStore implements Store {
       const { revision, results } = await this.#commit(
         'transaction',
         undefined,
-        operations,
         options,
+        (commit) => {
+          commit.addOperations(operations)
+        },
       )
       return { revision, results }
     })
@@ -274,7 +266,7 @@ class KvStore implements Store {
       this.#calls.check(options, callRules, { operation: 'ready' })
       const timeout = options?.timeout ?? this.#options.connectionTimeout
       const overdue = options?.timeout === undefined ? 'NOT_REACHABLE' : 'TIMEOUT'
-      await this.#run(
+      await this.#calls.run(
         { operation: 'ready', repeatable: true, overdue },
         { timeout, signal: options?.signal },
         (call) => this.#driver.ping(call),
@@ -298,14 +290,6 @@ class KvStore implements Store {
     await settleWithin(runtime, connectionTimeout, this.#sessions.close())
     this.#calls.rejectAll()
     await this.#driver.close()
-  }
-
-  #run<T>(
-    description: CallDescription<T>,
-    options: CallOptions | undefined,
-    attempt: (call: Call) => Promise<T>,
-  ): Promise<T> {
-    return this.#calls.run(description, options, attempt)
   }
 
   #read<T>(
@@ -334,19 +318,19 @@ class KvStore implements Store {
   #commit(
     operation: string,
     key: string | undefined,
-    operations: readonly Operation[],
     options: CallOptions | undefined,
+    prepare: (commit: PreparedCommit) => void,
   ): Promise<TransactionResult & { readonly writes: readonly WriteResult[] }> {
-    const commit = this.#explaining(operation, key, () =>
-      commitOf(operations, {
-        operation,
-        backend: this.backend,
-        keyspace: this.#keyspace,
-        ttl: (ttl) => this.#sessions.checkedTtl(ttl),
-        session: (session) => this.#sessions.own(session),
-      }),
-    )
-    return this.#run({ operation, key, repeatable: false }, options, async (call) => {
+    const commit = new PreparedCommit({
+      operation,
+      backend: this.backend,
+      keyspace: this.#keyspace,
+      sessions: this.#sessions,
+    })
+    this.#explaining(operation, key, () => {
+      prepare(commit)
+    })
+    return this.#calls.run({ operation, key, repeatable: false }, options, async (call) => {
       try {
         const outcome = await this.#driver.commit(commit.checks, commit.writes, call)
         if (!outcome.committed) throw commit.conflict(outcome)
@@ -404,7 +388,3 @@ class KvStore implements Store {
 
 const consistencyOf = (options: ReadOptions | undefined): 'linearizable' | 'stale' =>
   options?.consistency ?? 'linearizable'
-
-function ttlAndSession(options: WriteOptions | undefined): Pick<WriteOptions, 'ttl' | 'session'> {
-  return { ttl: options?.ttl, session: options?.session }
-}

@@ -1,11 +1,9 @@
-import { connect as connectTcp } from 'node:net'
 import type { LookupFunction, Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
-import type { ConnectionOptions, TLSSocket } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
+import { openSocket } from '@libkv/core/driver'
 import { FrameReader } from './frame-reader.ts'
 import type { Host } from './hosts.ts'
 import type { JuteReader } from './jute-reader.ts'
-import { serverNameOptions } from './server-name.ts'
 import { isZooKeeperError, ZooKeeperError } from './zookeeper-error.ts'
 
 export interface ConnectionOwner {
@@ -68,11 +66,14 @@ export class Connection {
         return true
       },
     }
-    const address = { host: host.host, port: host.port, lookup, noDelay: true, onread }
-    this.#socket =
-      tls === undefined
-        ? connectTcp(address)
-        : withCertificate(connectTls({ ...tls, ...serverNameOptions(host.host, tls), ...address }))
+    this.#socket = openSocket({
+      host: host.host,
+      port: host.port,
+      tls,
+      lookup,
+      noDelay: true,
+      onread,
+    })
     this.#socket
       .once('connect', () => {
         // Where a name has several addresses, the socket's handle is another one now.
@@ -189,24 +190,4 @@ const MISSING: Readonly<Record<Stage, string>> = {
   securing: 'no TLS handshake',
   asking: 'no answer to the request for a session',
   answered: 'no session',
-}
-
-/** Gives the errors of a handshake the server's certificate as `cert`, as Node.js does for a wrong host name only. */
-function withCertificate(socket: TLSSocket): TLSSocket {
-  let cert: unknown
-  return (
-    socket
-      // Before Node.js verifies the certificate: when that fails, the socket has none any more.
-      .prependOnceListener('secure', () => {
-        cert = socket.getPeerCertificate(true)
-      })
-      .once('secureConnect', () => {
-        cert = undefined
-      })
-      .on('error', (error) => {
-        if (cert !== undefined && !('cert' in error)) {
-          Object.defineProperty(error, 'cert', { value: cert })
-        }
-      })
-  )
 }

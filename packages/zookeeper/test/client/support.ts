@@ -85,7 +85,14 @@ export async function run(program: string): Promise<{ code: number | null; outpu
     const { systemRuntime: runtime } = await import('./packages/core/src/contract/runtime.ts')`
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', '--input-type=module', '-e', `${imports}\n${program}`],
+    [
+      '--conditions=@libkv/source',
+      '--import',
+      'tsx',
+      '--input-type=module',
+      '-e',
+      `${imports}\n${program}`,
+    ],
     { cwd: join(__dirname, '../../../..'), stdio: ['ignore', 'pipe', 'inherit'], timeout: 540_000 },
   )
   let output = ''
