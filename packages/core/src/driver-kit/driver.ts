@@ -30,7 +30,7 @@ export interface Driver {
   openSession(ttl: number, call: Call): Promise<DriverSession>
   /** Resolves when a server answers. */
   ping(call: Call): Promise<void>
-  /** Closes all that is open: feeds, sockets, timers. Core has closed the sessions before. */
+  /** Closes all that is open: sockets, timers. Core has closed all feeds and sessions before. */
   close(): Promise<void>
 }
 

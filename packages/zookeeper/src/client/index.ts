@@ -1,5 +1,5 @@
 /**
- * A client for ZooKeeper that needs nothing but Node: no dependencies, no native code. It knows nothing of libkv.
+ * A client for ZooKeeper without native code. It opens its sockets with the driver kit; of keys, drivers and stores it knows nothing.
  */
 export { ZooKeeperClient } from './zookeeper-client.ts'
 export type { ClientOptions, Auth } from './client-options.ts'
