@@ -255,6 +255,34 @@ describe('an endpoint that leaves a request unanswered', () => {
     expect(pool.preferred).toBe(endpoint)
   })
 
+  it('is left alone when it answers others', async () => {
+    const [pool, endpoint] = await connected(2)
+    const request = endpoint.send()
+    endpoint.state = 'hangs'
+    pool.watch()
+    for (let ms = 0; ms < 10_000; ms += 100) {
+      await runtime.advance(100)
+      endpoint.send('read').answer()
+    }
+    expect(endpoint.reached.length).toBeGreaterThan(3)
+    expect(request.error()).toBeUndefined()
+    expect(endpoint.disconnects).toBe(0)
+  })
+
+  it('is left alone while the event loop is too busy to read an answer', async () => {
+    const [pool, endpoint] = await connected(1)
+    const request = endpoint.send()
+    endpoint.state = 'hangs'
+    pool.watch()
+    await runtime.advance(1_500)
+    expect(endpoint.reached).toHaveLength(1)
+    runtime.block(1_500)
+    await runtime.advance(1)
+    expect(request.error()).toBeUndefined()
+    await runtime.advance(2_000)
+    expect(request.error()?.code).toBe('TIMEOUT')
+  })
+
   it('is left for another one when its cluster does not serve', async () => {
     const [pool, endpoint, other] = await connected(2)
     endpoint.state = 'without quorum'
@@ -286,6 +314,21 @@ describe('an endpoint that leaves a request unanswered', () => {
     expect(pool.preferred).toBeUndefined()
     expect(await pool.connect(call())).toBe(endpoint)
     expect(endpoint.reached).toHaveLength(1)
+  })
+
+  it('keeps its connections when it answers others, although the probe failed', async () => {
+    const [pool, endpoint] = await connected(1)
+    const request = endpoint.send()
+    const other = endpoint.send()
+    await runtime.advance(1_500)
+    request.cancel()
+    endpoint.state = 'hangs'
+    const connecting = pool.connect(call())
+    await runtime.advance(500)
+    other.answer()
+    await runtime.advance(500)
+    expect(await connecting).toBe(endpoint)
+    expect(endpoint.disconnects).toBe(0)
   })
 
   it('is not probed when a caller gave up early, or others were answered', async () => {

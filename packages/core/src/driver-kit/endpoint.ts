@@ -33,6 +33,8 @@ const FIRST_ATTEMPT = 1_000
 const ATTEMPT_INTERVAL = 50
 /** How long other endpoints are preferred to one whose cluster does not serve, in ms. */
 const DEGRADED = 2_000
+/** A probe that ends so much later than its deadline shows nothing but that this process was busy, in ms. */
+const MAX_LATENESS = 250
 /** An endpoint that was silent for this long is probed before its next request once another one has failed, in ms. */
 const UNPROVEN = 1_000
 
@@ -155,15 +157,18 @@ export abstract class Endpoint {
   }
 
   /**
-   * Probes the server. Without an answer its connections are dropped and all requests abandoned.
+   * Probes the server. Without an answer its connections are dropped and all requests abandoned, unless it has answered any other
+   * request meanwhile.
    *
    * @param timeout - in ms.
    * @returns whether the cluster serves; `undefined` without an answer.
    */
   async probe(timeout: number): Promise<boolean | undefined> {
+    const sentAt = this.runtime.now()
     try {
       return await this.#within(timeout, (call) => this.serves(call))
     } catch {
+      if (this.#answeredAt > sentAt || this.#isLate(sentAt, timeout)) return true
       this.#health = 'unhealthy'
       this.abandon(() => true)
       this.disconnect()
@@ -206,6 +211,7 @@ export abstract class Endpoint {
     this.#failure = undefined
     this.#failures = 0
     this.#answeredAt = this.runtime.now()
+    if (this.#health === 'unproven') this.#health = 'healthy'
   }
 
   /** Records that a connection failed. */
@@ -239,10 +245,19 @@ export abstract class Endpoint {
     try {
       await this.#within(timeout, (call) => this.reach(call))
     } catch (error) {
+      if (this.#answeredAt > this.#attemptedAt) {
+        this.#health = 'healthy'
+        return
+      }
       this.#failures++
-      this.disconnect()
+      if (!this.#isLate(this.#attemptedAt, timeout)) this.disconnect()
       throw error
     }
+  }
+
+  /** Whether this process was too busy to read an answer. */
+  #isLate(sentAt: number, timeout: number): boolean {
+    return this.runtime.now() - sentAt > timeout + MAX_LATENESS
   }
 
   async #within<T>(timeout: number, work: (call: Call) => Promise<T>): Promise<T> {
