@@ -375,6 +375,26 @@ describe('a store that is closed', () => {
     }
   })
 
+  it('does not repeat a request that the end of its driver fails', async () => {
+    const [opening, closing] = [new Gate(), new Gate()]
+    const server = new (class extends ScriptedDriver {
+      override async close(): Promise<void> {
+        opening.resolve()
+        await turn()
+        closing.reject(new LibkvError('NOT_REACHABLE', 'closed', { retryable: true }))
+        await turn()
+        await super.close()
+      }
+    })()
+    server.script('openSession', opening.step).script('closeSession', closing.step)
+    const store = openStore(server, { runtime })
+    const refused = refusal(store.session({ ttl: TTL }), 'CLOSED')
+    await store.close()
+    await refused
+    expect(server.of('closeSession')).toHaveLength(1)
+    expect(runtime.pendingTimers).toBe(0)
+  })
+
   it('gives up what its server does not answer', async () => {
     const server = new ScriptedDriver()
     const store = openStore(server, { runtime, connectionTimeout: 1_000 })

@@ -290,6 +290,8 @@ class KvStore implements Store {
     await settleWithin(runtime, connectionTimeout, this.#sessions.close())
     this.#calls.rejectAll()
     await this.#driver.close()
+    // The driver's end may have failed a request that closes a session, which would be repeated.
+    this.#calls.rejectAll()
   }
 
   #read<T>(
