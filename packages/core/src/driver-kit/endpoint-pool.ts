@@ -135,14 +135,10 @@ export class EndpointPool<E extends Endpoint> {
   #firstOf(attempts: readonly Promise<E>[], call: Call): Promise<E | undefined> {
     const wait = Math.max(0, call.connectDeadline - this.#runtime.now())
     return new Promise((resolve) => {
-      // The deadline of a user's call keeps the process alive.
-      const timer = this.#runtime.setTimer(
-        () => {
-          resolve(undefined)
-        },
-        wait,
-        false,
-      )
+      // It keeps the process alive: a watch may be all that waits.
+      const timer = this.#runtime.setTimer(() => {
+        resolve(undefined)
+      }, wait)
       const done = (first?: E): void => {
         timer.cancel()
         resolve(first)
