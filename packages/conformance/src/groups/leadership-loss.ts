@@ -60,11 +60,11 @@ export const leadershipLossCases = (recipe: LeadershipRecipe): CaseGroup =>
       it('is known before another one leads, when the process was frozen', async (h) => {
         const election = new Election(h, recipe)
         const { store, runtime } = await h.openFreezable()
-        const frozen = election.candidateOn(store, 'frozen', { ttl: h.ttl, runtime })
+        const frozen = election.candidateOn(store, 'frozen', { ttl: h.steadyTtl, runtime })
         const term = await within('the election', frozen.campaign())
         const { candidate, elected } = await election.waiter('b')
         runtime.freeze()
-        const next = await atMost(h.takeover(h.ttl) + 1_000, 'the take-over', () => elected)
+        const next = await atMost(h.takeover(h.steadyTtl) + 1_000, 'the take-over', () => elected)
         assert.equal(frozen.isLeader(), false, 'two lead at once')
         assert.equal(candidate.isLeader(), true)
         assert.equal(term.isCurrent(), false)
@@ -75,9 +75,9 @@ export const leadershipLossCases = (recipe: LeadershipRecipe): CaseGroup =>
       it('is known at once after the event loop was blocked', async (h) => {
         const election = new Election(h, recipe)
         const { store, runtime } = await h.openFreezable()
-        const candidate = election.candidateOn(store, 'a', { ttl: h.ttl, runtime })
+        const candidate = election.candidateOn(store, 'a', { ttl: h.steadyTtl, runtime })
         const term = await within('the election', candidate.campaign())
-        runtime.leap(h.ttl * 3)
+        runtime.leap(h.steadyTtl * 3)
         assert.equal(candidate.isLeader(), false)
         assert.equal(candidate.term, undefined)
         assert.equal(term.signal.aborted, true)
@@ -98,11 +98,11 @@ export const leadershipLossCases = (recipe: LeadershipRecipe): CaseGroup =>
       it('cannot be overwritten by who was frozen', async (h) => {
         const election = new Election(h, recipe)
         const { store, runtime } = await h.openFreezable()
-        const frozen = election.candidateOn(store, 'frozen', { ttl: h.ttl, runtime })
+        const frozen = election.candidateOn(store, 'frozen', { ttl: h.steadyTtl, runtime })
         const term = await within('the election', frozen.campaign())
         const { elected } = await election.waiter('b')
         runtime.freeze()
-        await atMost(h.takeover(h.ttl) + 1_000, 'the take-over', () => elected)
+        await atMost(h.takeover(h.steadyTtl) + 1_000, 'the take-over', () => elected)
         runtime.thaw()
         await term.update('still me').then(
           () => assert.fail('it led no more'),
