@@ -1,5 +1,5 @@
 import { LibkvError } from '@libkv/core'
-import { TtlByLease } from '@libkv/core/driver'
+import { TtlByLease, throwIfSettled } from '@libkv/core/driver'
 import type { Call, Check, CommitOutcome, DriverSession, Leases, Write } from '@libkv/core/driver'
 import type { ConsulClient } from './consul-client.ts'
 import { encodeTxn, isPrintable } from './consul-codec.ts'
@@ -92,7 +92,7 @@ export class ConsulCommits {
       }
       const outcome = plan.refused(problems, operations)
       if (outcome !== undefined) return outcome
-      if (call.settled) throw new LibkvError('CLOSED', 'nobody waits for the answer any more')
+      throwIfSettled(call)
     }
     throw new LibkvError('BACKEND_ERROR', 'the key goes from session to session all the time', {
       retryable: true,

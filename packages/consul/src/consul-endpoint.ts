@@ -1,5 +1,4 @@
-import { LibkvError } from '@libkv/core'
-import { Endpoint } from '@libkv/core/driver'
+import { Endpoint, throwIfSettled } from '@libkv/core/driver'
 import type { Call, InFlightRequest } from '@libkv/core/driver'
 import { BodyTooLarge, ConnectionPool } from './consul-connections.ts'
 import type { Exchange, WireAnswer } from './consul-connections.ts'
@@ -109,10 +108,7 @@ export class ConsulEndpoint extends Endpoint {
 
   #send(request: WireRequest, pool: ConnectionPool, call: Call): Promise<WireAnswer> {
     return new Promise((resolve, reject) => {
-      if (call.settled) {
-        reject(new LibkvError('CLOSED', 'the call was cancelled'))
-        return
-      }
+      throwIfSettled(call)
       const { method, path, body, blocking = false, maxBody } = request
       const exchange: Exchange = {
         method,

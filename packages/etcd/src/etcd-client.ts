@@ -1,6 +1,6 @@
 import { Metadata } from '@grpc/grpc-js'
 import { LibkvError } from '@libkv/core'
-import { BackgroundWork, EndpointPool } from '@libkv/core/driver'
+import { BackgroundWork, EndpointPool, throwIfSettled } from '@libkv/core/driver'
 import type { Call } from '@libkv/core/driver'
 import { EtcdAuthentication } from './etcd-authentication.ts'
 import type { Method, Stream } from './etcd-connection.ts'
@@ -61,7 +61,7 @@ export class EtcdClient {
     // A member that is cut off from the others ends the stream instead of falling silent.
     metadata.set('hasleader', 'true')
     const endpoint = this.#pool.preferred ?? (await this.#pool.connect(call))
-    if (call.settled) throw new LibkvError('CLOSED', 'the call was cancelled')
+    throwIfSettled(call)
     this.#pool.watch()
     return { stream: endpoint.stream(method, metadata), metadata: token }
   }

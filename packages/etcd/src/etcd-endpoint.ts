@@ -1,6 +1,6 @@
 import type { ClientUnaryCall, Metadata, ServiceError } from '@grpc/grpc-js'
-import { LibkvError } from '@libkv/core'
-import { Endpoint } from '@libkv/core/driver'
+import type { LibkvError } from '@libkv/core'
+import { Endpoint, throwIfSettled } from '@libkv/core/driver'
 import type { Call, EndpointOptions, InFlightRequest, TlsSource } from '@libkv/core/driver'
 import { EtcdConnection } from './etcd-connection.ts'
 import type { RangeRequest } from './etcd-codec.ts'
@@ -41,10 +41,7 @@ export class EtcdEndpoint extends Endpoint {
   request<Q, A>(method: Method<Q, A>, payload: Q, metadata: Metadata, call: Call): Promise<A> {
     const { client, encode, decode } = this.#open().bind(method)
     return new Promise<A>((resolve, reject) => {
-      if (call.settled) {
-        reject(new LibkvError('CLOSED', 'the call was cancelled'))
-        return
-      }
+      throwIfSettled(call)
       call.markSent()
       const inFlight: InFlightRequest = {
         since: this.runtime.now(),

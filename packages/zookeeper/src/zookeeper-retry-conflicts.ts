@@ -1,6 +1,5 @@
-import { LibkvError } from '@libkv/core'
 import type { Runtime } from '@libkv/core'
-import { backoff, sleep } from '@libkv/core/driver'
+import { backoff, sleep, throwIfSettled } from '@libkv/core/driver'
 import type { Call } from '@libkv/core/driver'
 import { isConflict } from './zookeeper-errors.ts'
 
@@ -24,7 +23,7 @@ export async function retryConflicts<T>(
   quick = QUICK_ATTEMPTS,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
-    if (call.settled) throw new LibkvError('CLOSED', 'the call was cancelled')
+    throwIfSettled(call)
     const result = await work(attempt)
     if (result !== undefined) return result
     if (attempt < quick) continue

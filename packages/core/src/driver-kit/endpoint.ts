@@ -55,7 +55,6 @@ export abstract class Endpoint {
   #health: 'healthy' | 'unproven' | 'unhealthy' = 'unhealthy'
   #degradedUntil = 0
   #failure: LibkvError | undefined
-  #hasAnswered = false
   #answeredAt = -Infinity
   #probedAt = -Infinity
   #connecting: Promise<void> | undefined
@@ -114,7 +113,7 @@ export abstract class Endpoint {
     const { isOnly, isTls } = this.#options
     return {
       address: isOnly ? undefined : this.address,
-      unanswered: this.#hasAnswered ? undefined : isTls ? 'tls' : 'plain',
+      unanswered: this.#answeredAt > -Infinity ? undefined : isTls ? 'tls' : 'plain',
     }
   }
 
@@ -207,7 +206,6 @@ export abstract class Endpoint {
 
   /** Records an answer of the server, if only a refusal. */
   protected answered(): void {
-    this.#hasAnswered = true
     this.#failure = undefined
     this.#failures = 0
     this.#answeredAt = this.runtime.now()

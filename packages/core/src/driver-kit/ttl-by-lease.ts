@@ -1,7 +1,8 @@
-import { LibkvError, isLibkvError } from '../contract/errors.ts'
+import { isLibkvError } from '../contract/errors.ts'
 import type { Runtime } from '../contract/runtime.ts'
 import type { Call, CommitOutcome, DriverSession, Write } from './driver.ts'
 import type { Leases } from './leases.ts'
+import { throwIfSettled } from './throw-if-settled.ts'
 
 /** How a backend gives keys a time to live with its leases. */
 export interface TtlByLeaseOptions {
@@ -59,7 +60,7 @@ export class TtlByLease<L extends DriverSession> {
     sentAt: number,
   ): Promise<CommitOutcome> {
     try {
-      if (call.settled) throw new LibkvError('CLOSED', 'the call was cancelled')
+      throwIfSettled(call)
       const outcome = await commit(leases)
       if (!outcome.committed) this.#revoke(leases)
       else if (this.#options.runtime.now() - sentAt > this.#options.margin) {
