@@ -40,8 +40,11 @@ export class FaultProxy implements AsyncDisposable {
   delayMs = 0
   /** The most bytes of one write, so that messages arrive in pieces; 0 for as they come. */
   slice = 0
-  /** Sees what the server sends before it passes; what it answers overrides what {@link loseAnswers} would do. */
-  onUpstreamData: ((chunk: Buffer) => 'forward' | 'lose') | undefined
+  /**
+   * Sees what the server sends before it passes; what it answers overrides what {@link loseAnswers} would do. A number: so many
+   * bytes of the chunk pass, and the connection ends.
+   */
+  onUpstreamData: ((chunk: Buffer) => 'forward' | 'lose' | number) | undefined
   readonly stats: FaultProxyStats
 
   #target: string
@@ -176,8 +179,7 @@ export class FaultProxy implements AsyncDisposable {
     })
     upstream.on('data', (chunk: Buffer) => {
       this.stats.bytesDown += chunk.length
-      if (this.#loses(connection, chunk)) this.#drop(connection)
-      else connection.down.push(chunk)
+      this.#answer(connection, chunk)
     })
     client.on('end', () => connection.up.push('end'))
     upstream.on('end', () => connection.down.push('end'))
@@ -191,11 +193,19 @@ export class FaultProxy implements AsyncDisposable {
     connection.down.run()
   }
 
-  #loses({ answers }: Connection, chunk: Buffer): boolean {
-    const isAnswer = answers?.(chunk) ?? false
-    const verdict = this.onUpstreamData?.(chunk)
-    if (verdict !== undefined) return verdict === 'lose'
-    return this.#mode === 'loseAnswers' && isAnswer
+  #answer(connection: Connection, chunk: Buffer): void {
+    const isAnswer = connection.answers?.(chunk) ?? false
+    const usual = this.#mode === 'loseAnswers' && isAnswer ? 'lose' : 'forward'
+    const verdict = this.onUpstreamData?.(chunk) ?? usual
+    if (verdict === 'lose') {
+      this.#drop(connection)
+    } else if (verdict === 'forward') {
+      connection.down.push(chunk)
+    } else {
+      connection.upstream.removeAllListeners('data')
+      connection.down.push(chunk.subarray(0, verdict))
+      setImmediate(() => this.#drop(connection))
+    }
   }
 
   #drop(connection: Connection): void {

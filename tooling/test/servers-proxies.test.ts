@@ -162,6 +162,11 @@ describe('a fault proxy', () => {
     await waitFor(() => picky.received() === 'good', { what: 'the echo' })
     picky.send('bad')
     expect(await picky.ended).toBe('ECONNRESET')
+    server.proxy.onUpstreamData = () => 'pas'.length
+    const short = await dial(server.proxy)
+    short.send('passed')
+    await short.ended
+    expect(short.received()).toBe('pas')
   })
 
   it.each([1, 3, 1000])('tells answers from the rest of a protocol, %s bytes at a time', (size) => {
