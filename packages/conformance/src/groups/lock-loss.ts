@@ -4,7 +4,7 @@ import type { HeldLock } from '@libkv/core'
 import { textOf } from '../bytes.ts'
 import { group, withoutReservedKeys } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
-import { atMost, waitFor, within } from '../wait-for.ts'
+import { atMost, elapse, waitFor, within } from '../wait-for.ts'
 
 /** Waits until the holder knows that the lock is lost. */
 async function isLost(held: HeldLock): Promise<void> {
@@ -18,6 +18,15 @@ async function isLost(held: HeldLock): Promise<void> {
 export const lockLossCases: CaseGroup = group(
   'loss of a lock',
   ({ it }) => {
+    it('does not come with time: a lock is held longer than its time to live', async (h) => {
+      const { kv, key, steadyTtl: ttl, longestLife, open } = h
+      const held = await kv.newLock(key(), { ttl }).lock()
+      await elapse(longestLife(ttl) + 1_000)
+      assert.equal(held.isHeld(), true)
+      const other = await open()
+      assert.equal(await other.newLock(key()).tryLock(), null)
+    })
+
     it('is known when the key is deleted', async ({ kv, key, open }) => {
       const operator = await open()
       const held = await kv.newLock(key()).lock()

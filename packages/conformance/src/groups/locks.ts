@@ -5,7 +5,7 @@ import { noise, sameBytes, textOf } from '../bytes.ts'
 import { group, withoutDescendants, withoutReservedKeys } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
 import { misuse, refusal } from '../refusal.ts'
-import { elapse, within } from '../wait-for.ts'
+import { within } from '../wait-for.ts'
 
 export const lockCases: CaseGroup = group(
   'locks',
@@ -163,15 +163,6 @@ export const lockCases: CaseGroup = group(
       assert.notEqual(await kv.newLock(key()).tryLock(), null)
     })
 
-    it('is held longer than its time to live', async (h) => {
-      const { kv, key, steadyTtl: ttl, longestLife, open } = h
-      const held = await kv.newLock(key(), { ttl }).lock()
-      await elapse(longestLife(ttl) + 1_000)
-      assert.equal(held.isHeld(), true)
-      const other = await open()
-      assert.equal(await other.newLock(key()).tryLock(), null)
-    })
-
     it('takes a key over that somebody has put', async ({ kv, key }) => {
       await kv.put(key(), 'plain')
       const held = await within('the lock', kv.newLock(key(), { value: 'me' }).lock())
@@ -292,5 +283,4 @@ export const lockCases: CaseGroup = group(
     })
   },
   withoutReservedKeys,
-  { together: true },
 )
