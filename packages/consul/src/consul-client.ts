@@ -39,10 +39,14 @@ export class ConsulClient {
     accepted: readonly number[],
     call: Call,
   ): Promise<WireAnswer> {
-    const endpoint = this.#pool.preferred ?? (await this.#pool.connect(call))
+    const chosen = this.#pool.choose(call)
+    const endpoint = chosen instanceof Promise ? await chosen : chosen
     this.#pool.watch()
     const answer = await endpoint.request(request, call)
-    if (accepted.includes(answer.status)) return answer
+    if (accepted.includes(answer.status)) {
+      endpoint.served()
+      return answer
+    }
     const error = errorOfAnswer(answer.status, answer.body.toString(), endpoint.context)
     throw this.#noted(error, endpoint, request.method)
   }
@@ -69,6 +73,7 @@ export class ConsulClient {
 
   /** An agent without a leader is left for another one. */
   #noted(error: LibkvError, endpoint: ConsulEndpoint, method: string): LibkvError {
+    endpoint.refused(error)
     if (error.retryable) endpoint.degrade()
     if (method !== 'GET' || !error.ambiguous) return error
     return error.with({ ambiguous: false })

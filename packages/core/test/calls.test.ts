@@ -127,6 +127,18 @@ describe('a call that fails for a reason that may pass', () => {
     expect(Math.max(...pauses)).toBe(375)
   })
 
+  it('tells the driver which attempts are repeated ones', async () => {
+    const isRepeated: unknown[] = []
+    driver.script('read', (call, args) => {
+      isRepeated.push(call.isRepeated)
+      return isRepeated.length < 3 ? refuses(call, args) : null
+    })
+    const outcome = new Outcome(open().get('a'))
+    await runtime.advance(1_000)
+    expect(outcome.state).toBe('resolved')
+    expect(isRepeated).toEqual([false, true, true])
+  })
+
   it('is given up with the reason when that does not pass', async () => {
     driver.script('read', fails('ACCESS_DENIED'), answers(null))
     await refusal(open().get('a'), 'ACCESS_DENIED')

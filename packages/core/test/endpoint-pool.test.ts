@@ -428,3 +428,88 @@ it('has no timer when nothing is in flight', async () => {
   await runtime.advance(20_000)
   expect(runtime.pendingTimers).toBe(0)
 })
+
+describe('repeating requests at an endpoint that fails', () => {
+  const noLeader = (): LibkvError =>
+    new LibkvError('NOT_REACHABLE', 'no leader', { retryable: true })
+  const timing = { requestTimeout: 10_000, connectionTimeout: CONNECTION_TIMEOUT }
+  const repeated = (): BackgroundCall => new BackgroundCall({ runtime, ...timing }, true)
+
+  /** Repeats that many calls at once; what has become of each of them. */
+  function repeat(pool: EndpointPool<ScriptedEndpoint>, count: number): unknown[] {
+    const outcomes: unknown[] = []
+    for (let i = 0; i < count; i++) {
+      Promise.resolve(pool.choose(repeated())).then(
+        (endpoint) => outcomes.push(endpoint),
+        (error: unknown) => outcomes.push(error),
+      )
+    }
+    return outcomes
+  }
+
+  it('happens 20 times a second, whoever waits', async () => {
+    const [pool, endpoint] = await connected(1)
+    endpoint.refused(noLeader())
+    const outcomes = repeat(pool, 100)
+    await runtime.advance(990)
+    expect(outcomes).toEqual(Array.from({ length: 20 }, () => endpoint))
+  })
+
+  it('does not delay what is asked for the first time', async () => {
+    const [pool, endpoint] = await connected(1)
+    endpoint.refused(noLeader())
+    repeat(pool, 100)
+    expect(pool.choose(call())).toBe(endpoint)
+  })
+
+  it('happens at once when the endpoint has carried out any request', async () => {
+    const [pool, endpoint] = await connected(1)
+    endpoint.refused(noLeader())
+    const outcomes = repeat(pool, 100)
+    await runtime.advance(90)
+    expect(outcomes).toHaveLength(2)
+    endpoint.served()
+    await turn()
+    expect(outcomes).toEqual(Array.from({ length: 100 }, () => endpoint))
+    expect(pool.choose(repeated())).toBe(endpoint)
+  })
+
+  it('happens at once when a request was refused for good', async () => {
+    const [pool, endpoint] = await connected(1)
+    endpoint.refused(noLeader())
+    endpoint.refused(new LibkvError('ACCESS_DENIED', 'no rights'))
+    expect(pool.choose(repeated())).toBe(endpoint)
+  })
+
+  it('happens at an endpoint that does not fail, if there is one', async () => {
+    const [pool, first, second] = await connected(2)
+    first.refused(noLeader())
+    expect(pool.choose(repeated())).toBe(second)
+    expect(pool.preferred).toBe(second)
+    second.refused(noLeader())
+    const outcomes = repeat(pool, 10)
+    await runtime.advance(90)
+    expect(outcomes).toHaveLength(2)
+  })
+
+  it('ends with the last failure at the connection deadline', async () => {
+    const [pool, endpoint] = await connected(1)
+    endpoint.refused(noLeader())
+    const outcomes = repeat(pool, 1_000)
+    await runtime.advance(CONNECTION_TIMEOUT - 1)
+    expect(outcomes).toHaveLength(100)
+    await runtime.advance(1)
+    expect(outcomes).toHaveLength(1_000)
+    expect(outcomes.at(-1)).toMatchObject({ code: 'NOT_REACHABLE', message: 'no leader' })
+  })
+
+  it('ends with a call that is cancelled, whose turn nobody waits for', async () => {
+    const [pool, endpoint] = await connected(1)
+    endpoint.refused(noLeader())
+    repeat(pool, 2)
+    const given = repeated()
+    const waiting = Promise.resolve(pool.choose(given))
+    given.cancel()
+    expect(await waiting).toBe(endpoint)
+  })
+})

@@ -68,6 +68,7 @@ describe('a feed', () => {
     feed.step = () => Promise.reject(lost)
     feed.change()
     await turn()
+    expect(feed.call?.isRepeated).toBe(false)
     const times: number[] = []
     for (let reads = feed.reads; reads < 12; reads = feed.reads) {
       const start = runtime.now()
@@ -76,6 +77,7 @@ describe('a feed', () => {
     }
     expect(times.slice(0, 4)).toEqual([15, 30, 60, 120])
     expect(Math.max(...times)).toBe(750)
+    expect(feed.call?.isRepeated).toBe(true)
     expect(failure).toBeUndefined()
   })
 

@@ -60,7 +60,7 @@ export class EtcdClient {
     const metadata = token.clone()
     // A member that is cut off from the others ends the stream instead of falling silent.
     metadata.set('hasleader', 'true')
-    const endpoint = this.#pool.preferred ?? (await this.#pool.connect(call))
+    const endpoint = await this.#pool.choose(call)
     throwIfSettled(call)
     this.#pool.watch()
     return { stream: endpoint.stream(method, metadata), metadata: token }
@@ -99,11 +99,9 @@ export class EtcdClient {
 
   #send<Q, A>(method: Method<Q, A>, payload: Q, metadata: Metadata, call: Call): Promise<A> {
     this.#pool.watch()
-    const endpoint = this.#pool.preferred
-    return endpoint === undefined
-      ? this.#pool
-          .connect(call)
-          .then((connected) => connected.request(method, payload, metadata, call))
+    const endpoint = this.#pool.choose(call)
+    return endpoint instanceof Promise
+      ? endpoint.then((chosen) => chosen.request(method, payload, metadata, call))
       : endpoint.request(method, payload, metadata, call)
   }
 

@@ -17,6 +17,12 @@ export interface EtcdEndpointOptions extends EndpointOptions {
   readonly metadata: () => Metadata
 }
 
+interface UnaryRequest<Q> {
+  readonly payload: Q
+  readonly metadata: Metadata
+  readonly isProbe: boolean
+}
+
 /** One etcd member: one connection for everything. */
 export class EtcdEndpoint extends Endpoint {
   readonly #options: EtcdEndpointOptions
@@ -39,6 +45,14 @@ export class EtcdEndpoint extends Endpoint {
   }
 
   request<Q, A>(method: Method<Q, A>, payload: Q, metadata: Metadata, call: Call): Promise<A> {
+    return this.#send(method, { payload, metadata, isProbe: false }, call)
+  }
+
+  #send<Q, A>(
+    method: Method<Q, A>,
+    { payload, metadata, isProbe }: UnaryRequest<Q>,
+    call: Call,
+  ): Promise<A> {
     const { client, encode, decode } = this.#open().bind(method)
     return new Promise<A>((resolve, reject) => {
       throwIfSettled(call)
@@ -62,9 +76,10 @@ export class EtcdEndpoint extends Endpoint {
           if (!this.ended(inFlight)) return
           if (error === null) {
             this.answered()
+            if (!isProbe) this.served()
             resolve(answer as A)
           } else {
-            reject(this.#noted(error))
+            reject(this.#noted(error, isProbe))
           }
         },
       )
@@ -94,6 +109,7 @@ export class EtcdEndpoint extends Endpoint {
     this.started(waiting)
     stream.once('data', () => {
       this.answered()
+      this.served()
       if (this.ended(waiting)) this.started(idle)
     })
     const end = (): void => {
@@ -139,7 +155,8 @@ export class EtcdEndpoint extends Endpoint {
   async #ask(stale: boolean, call: Call): Promise<void> {
     const question: RangeRequest = { key: 'health', stale }
     try {
-      await this.request(range, question, this.#options.metadata(), call)
+      const request = { payload: question, metadata: this.#options.metadata(), isProbe: true }
+      await this.#send(range, request, call)
     } catch (error) {
       const { code } = (error as LibkvError & { cause?: { code?: number } }).cause ?? {}
       if (code === undefined || code === CANCELLED || code === UNAVAILABLE) throw error
@@ -151,11 +168,15 @@ export class EtcdEndpoint extends Endpoint {
   }
 
   /** The error, once the pool knows what it says about the member. */
-  #noted(error: ServiceError): LibkvError {
+  #noted(error: ServiceError, isProbe = false): LibkvError {
     const failure = errorOf(error, this.context)
     const code = error.code as number
-    if (code !== CANCELLED && (code !== UNAVAILABLE || isOfMember(error))) this.answered()
-    else if (code === UNAVAILABLE) this.failed(failure)
+    if (code !== CANCELLED && (code !== UNAVAILABLE || isOfMember(error))) {
+      this.answered()
+      if (!isProbe) this.refused(failure)
+    } else if (code === UNAVAILABLE) {
+      this.failed(failure)
+    }
     return failure
   }
 }

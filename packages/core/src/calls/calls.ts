@@ -169,6 +169,7 @@ export class Calls {
 
   #attempt<T>(call: PendingCall<T>, attempt: (call: Call) => Promise<T>, count: number): void {
     call.begin()
+    call.isRepeated = count > 0
     let answer: Promise<T>
     try {
       answer = attempt(call)
@@ -233,6 +234,7 @@ class PendingCall<T> implements Call, Mortal {
   readonly deadline: number
   readonly answer: Promise<T>
   connectDeadline = 0
+  isRepeated = false
   settled = false
   sent = false
   place = 0

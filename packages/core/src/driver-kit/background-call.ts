@@ -17,11 +17,14 @@ export interface CallTiming {
 export class BackgroundCall implements Call {
   readonly deadline: number
   readonly connectDeadline: number
+  readonly isRepeated: boolean
   readonly #timer: Timer
   readonly #callbacks: (() => void)[] = []
   #settled = false
 
-  constructor({ runtime, requestTimeout, connectionTimeout }: CallTiming) {
+  /** @param isRepeated - whether it repeats a call that failed. */
+  constructor({ runtime, requestTimeout, connectionTimeout }: CallTiming, isRepeated = false) {
+    this.isRepeated = isRepeated
     const now = runtime.now()
     this.deadline = now + requestTimeout
     this.connectDeadline = now + Math.min(requestTimeout, connectionTimeout)

@@ -169,6 +169,8 @@ export interface Call {
   readonly deadline: number
   /** When the attempt to reach a server ends: then the driver throws `NOT_REACHABLE`. */
   readonly connectDeadline: number
+  /** Whether an earlier attempt of this call failed: a server that goes on failing is not asked again too often. */
+  readonly isRepeated?: boolean | undefined
   /** Whether the call has been settled already; what the driver finds out from now on interests nobody. */
   readonly settled: boolean
   /** To be called when a write is handed to the wire: from then on a lost answer is ambiguous. */

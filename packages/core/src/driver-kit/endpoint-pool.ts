@@ -67,6 +67,26 @@ export class EndpointPool<E extends Endpoint> {
   }
 
   /**
+   * The endpoint to send to: the preferred one, or the first that connects. A call that is repeated goes to one that does not fail,
+   * or waits for its turn where all do.
+   *
+   * @throws LibkvError `NOT_REACHABLE`, or the last failure of the endpoint; `CLOSED`.
+   */
+  choose(call: Call): E | Promise<E> {
+    const { preferred } = this
+    if (preferred === undefined) return this.connect(call)
+    if (call.isRepeated !== true || !preferred.isFailing) return preferred
+    const other = this.endpoints.find(
+      ({ isHealthy, isDegraded, isFailing }) => isHealthy && !isDegraded && !isFailing,
+    )
+    if (other === undefined) {
+      return preferred.turn(call).then(() => this.preferred ?? this.connect(call))
+    }
+    this.#current = this.endpoints.indexOf(other)
+    return other
+  }
+
+  /**
    * Connects to all endpoints at once and resolves with the first that is healthy.
    *
    * @throws LibkvError `NOT_REACHABLE`, with the reason of each endpoint; `CLOSED`.

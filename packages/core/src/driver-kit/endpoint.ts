@@ -3,6 +3,8 @@ import type { Runtime } from '../contract/runtime.ts'
 import { BackgroundCall } from './background-call.ts'
 import type { ConnectionContext } from './connection-reason.ts'
 import type { Call } from './driver.ts'
+import { heals } from './heals.ts'
+import { RepeatBudget } from './repeat-budget.ts'
 
 /** A request that waits for its answer. */
 export interface InFlightRequest {
@@ -40,8 +42,9 @@ const UNPROVEN = 1_000
 
 /**
  * One server of a store: its health, and the requests that are in flight to it. A backend implements the connections. It reports
- * each request by {@link Endpoint.started} and {@link Endpoint.ended}, each answer by {@link Endpoint.answered}, and each failure
- * of a connection by {@link Endpoint.failed}.
+ * each request by {@link Endpoint.started} and {@link Endpoint.ended}, each answer by {@link Endpoint.answered}, each failure of a
+ * connection by {@link Endpoint.failed}, and what came of a request that was no probe by {@link Endpoint.served} or
+ * {@link Endpoint.refused}.
  */
 export abstract class Endpoint {
   /** `host:port`. */
@@ -50,6 +53,7 @@ export abstract class Endpoint {
   onFailure: (() => void) | undefined
   protected readonly runtime: Runtime
   readonly #options: EndpointOptions
+  readonly #repeats: RepeatBudget
   readonly #inFlight = new Set<InFlightRequest>()
   /** `unproven`: healthy when it answered last, which was some time ago. */
   #health: 'healthy' | 'unproven' | 'unhealthy' = 'unhealthy'
@@ -66,6 +70,7 @@ export abstract class Endpoint {
     this.address = address
     this.runtime = options.runtime
     this.#options = options
+    this.#repeats = new RepeatBudget(options.runtime)
   }
 
   /** Closes all connections. Requests in flight fail. */
@@ -131,6 +136,27 @@ export abstract class Endpoint {
   isSilent(ms: number): boolean {
     if (this.runtime.now() - this.#probedAt <= ms) return false
     return [...this.#inFlight].some(({ kind }) => kind === 'silent')
+  }
+
+  /** Whether its last answer was a failure, so that requests are not repeated there too often. */
+  get isFailing(): boolean {
+    return this.#repeats.isLimited
+  }
+
+  /** Resolves when a call may be repeated here: 20 calls a second while the server fails. */
+  turn(call: Call): Promise<void> {
+    return this.#repeats.turn(call)
+  }
+
+  /** Records that the server carried out a request. */
+  served(): void {
+    this.#repeats.lift()
+  }
+
+  /** Records that the server answered a request with an error. */
+  refused(error: LibkvError): void {
+    if (heals(error)) this.#repeats.limit(error)
+    else this.#repeats.lift()
   }
 
   /** Others are preferred for a while: its cluster does not serve. */

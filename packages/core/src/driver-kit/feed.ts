@@ -91,7 +91,7 @@ export abstract class Feed implements Observation {
   }
 
   async #readOnce(): Promise<void> {
-    const call = new BackgroundCall(this.#timing)
+    const call = new BackgroundCall(this.#timing, this.#failures > 0)
     this.#call = call
     try {
       await this.read(call)

@@ -12,6 +12,10 @@ export class ForwardingCall implements Call {
     this.connectDeadline = call.connectDeadline
   }
 
+  get isRepeated(): boolean | undefined {
+    return this.#call.isRepeated
+  }
+
   get settled(): boolean {
     return this.#call.settled
   }
