@@ -60,7 +60,6 @@ export function roundTripCases(counted: CountedStore, trips: RoundTrips): void {
       counter.reset()
       expect(await kv.list('many')).toHaveLength(10_001)
       expect(counter.total).toBe(pages)
-      await direct.deleteTree('many')
     })
 
     it(`is ${String(trips.lock)} for a lock that is free, and ${String(trips.unlock)} to give it back`, async () => {

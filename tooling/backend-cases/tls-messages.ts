@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:tls'
 import type { Server } from 'node:tls'
 import type { TlsOptions } from '@libkv/core'
+import { WAIT_TIMEOUT } from '../../packages/conformance/src/wait-for.ts'
 import { doubtfulCertificates, waitFor } from '../servers/index.ts'
 import type { ClientTls } from '../servers/index.ts'
 import type { BackendUnderTest } from './backend-under-test.ts'
@@ -31,9 +32,11 @@ export function tlsMessageCases(
    */
   async function failsWith(message: RegExp, endpoint: string, tls: TlsOptions | false) {
     const address = endpoint.replace(/^https?:\/\//, '')
+    let connectionTimeout = 250
     await waitFor(
       async () => {
-        await using kv = openAt([address], { tls, connectionTimeout: 500 })
+        connectionTimeout = Math.min(2 * connectionTimeout, WAIT_TIMEOUT / 4)
+        await using kv = openAt([address], { tls, connectionTimeout })
         const error = await kv.get('a').catch((reason: unknown) => reason as Error)
         expect(error).toMatchObject({
           code: 'NOT_REACHABLE',

@@ -15,9 +15,10 @@ import { GrpcForwarder } from './grpc-forwarder.ts'
  */
 export class RequestCounter implements AsyncDisposable {
   readonly counts: Map<string, number> = new Map()
-  /** Requests of either protocol; messages on streams are not requests. */
+  /** Requests of either protocol, but for probes; messages on streams are not requests. */
   total = 0
 
+  readonly #probe: string | undefined
   readonly #target: string
   readonly #server: Server
   readonly #http1: Http1Server
@@ -26,8 +27,9 @@ export class RequestCounter implements AsyncDisposable {
   readonly #sockets = new Set<Socket>()
   readonly #toLose = new Set<string>()
 
-  private constructor(target: string) {
+  private constructor(target: string, probe: string | undefined) {
     this.#target = target
+    this.#probe = probe
     this.#grpc = new GrpcForwarder(target, {
       onRequest: (path) => this.#count(path),
       onMessage: (path) => this.#add(`${path}#message`),
@@ -38,8 +40,9 @@ export class RequestCounter implements AsyncDisposable {
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket))
   }
 
-  static async to(endpoint: string): Promise<RequestCounter> {
-    const counter = new RequestCounter(endpoint)
+  /** @param probe - the key of requests that depend on how busy the machine is, and are not part of the total. */
+  static async to(endpoint: string, probe?: string): Promise<RequestCounter> {
+    const counter = new RequestCounter(endpoint, probe)
     counter.#server.listen(0, '127.0.0.1')
     await once(counter.#server, 'listening')
     return counter
@@ -78,7 +81,7 @@ export class RequestCounter implements AsyncDisposable {
   }
 
   #count(key: string): void {
-    this.total++
+    if (key !== this.#probe) this.total++
     this.#add(key)
   }
 

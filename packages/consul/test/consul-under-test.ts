@@ -21,7 +21,7 @@ export const consulUnderTest: BackendUnderTest = {
   },
   // It counts half of it as safe.
   steadyTtl: 20_000,
-  countTo: (endpoint) => RequestCounter.to(endpoint),
+  countTo: (endpoint) => RequestCounter.to(endpoint, 'GET /v1/status/leader'),
   waitsForQuorum: false,
 }
 

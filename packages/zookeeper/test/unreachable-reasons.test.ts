@@ -146,8 +146,10 @@ describe('the error of a call that reaches no server', () => {
     await Promise.all(cases.map(async ([what, fail]) => errors.set(what, await fail())))
   })
 
-  it.each(cases)('names the reason when %s', (what, _fail, expected) => {
-    const error = errors.get(what)
+  it.each(cases)('names the reason when %s', async (what, fail, expected) => {
+    let error = errors.get(what)
+    // On a busy machine no attempt may have come so far: then once more, alone.
+    if (error?.message.match(expected) === null) error = await fail()
     expect(error).toMatchObject({
       code: 'NOT_REACHABLE',
       ambiguous: false,
