@@ -24,7 +24,7 @@ export interface Exchange {
 
 /**
  * Connections to one agent, kept alive, one request at a time on each: the server resets what is over its limit, so what
- * is over ours waits in line. undici does that for half the CPU time of `node:http`.
+ * is over ours waits in a queue. undici does that for half the CPU time of `node:http`.
  */
 export class ConnectionPool {
   readonly #pool: Pool

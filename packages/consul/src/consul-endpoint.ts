@@ -20,7 +20,7 @@ export interface WireRequest {
 
 /**
  * How many connections a store opens to an agent. The server resets what is over 200 from one address (its
- * `limits.http_max_conns_per_client`), so two busy stores fit; what exceeds the cap waits in line.
+ * `limits.http_max_conns_per_client`), so two busy stores fit; what exceeds the cap waits in a queue.
  */
 const MAX_CALL_CONNECTIONS = 64
 export const MAX_BLOCKING_CONNECTIONS = 32

@@ -20,7 +20,7 @@ const BYTES_PER_KEY = 8 * 1024
 const MAX_BYTES = 1024 * 1024
 
 /**
- * The keys of one directory that are watched one by one, such as the line of a lock. From five of them on, one blocking query
+ * The keys of one directory that are watched one by one, such as the queue of a lock. From five of them on, one blocking query
  * on the whole directory does for those that have none of their own: it answers with all that is below, so it is given up
  * where that is much more than is watched, or where the token may not read it.
  */

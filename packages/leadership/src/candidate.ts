@@ -74,7 +74,7 @@ export interface CandidateEvents {
 }
 
 /**
- * Stands for election, and leads when it is its turn: first come, first served; who resigns goes to the end of the line.
+ * Stands for election, and leads when it is its turn: first come, first served; who resigns goes to the end of the queue.
  *
  * @example
  * await using candidate = new Candidate(kv, 'scheduler/leader', { id: hostname() })
@@ -183,8 +183,8 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
   }
 
   /**
-   * Gives the leadership back at once, to whoever is next in line; the work is told, and not waited for. `run()` then
-   * campaigns again, at the end of the line. Without leadership it does nothing.
+   * Gives the leadership back at once, to the next candidate in the queue; the work is told, and not waited for. `run()` then
+   * campaigns again, at the end of the queue. Without leadership it does nothing.
    *
    * @throws LibkvError `NOT_REACHABLE` and the like when no server could be told. The leadership is over all the same, and free
    * for the next one after `ttl` at the latest.
@@ -194,9 +194,9 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
   }
 
   /**
-   * Gives the leadership to that candidate, whatever its place in the line; otherwise as `resign()`.
+   * Gives the leadership to that candidate, whatever its place in the queue; otherwise as `resign()`.
    *
-   * @throws LibkvError `KEY_NOT_FOUND` when it is not in line, and `LOCK_LOST` when this candidate does not lead; then nothing
+   * @throws LibkvError `KEY_NOT_FOUND` when it is not in the queue, and `LOCK_LOST` when this candidate does not lead; then nothing
    * has changed.
    */
   async transferTo(id: string): Promise<void> {
@@ -208,12 +208,12 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
     }
     if (id === this.id) return
     const successor = contenders.find((contender) => infoOf(contender).id === id)
-    if (successor === undefined) throw this.#error('KEY_NOT_FOUND', `'${id}' is not in line`)
+    if (successor === undefined) throw this.#error('KEY_NOT_FOUND', `'${id}' is not in the queue`)
     await this.#giveBack(term, successor)
   }
 
   /**
-   * Ends the candidacy for good, whatever it is doing: it leaves the line, or resigns. Idempotent.
+   * Ends the candidacy for good, whatever it is doing: it leaves the queue, or resigns. Idempotent.
    *
    * @throws as {@link Candidate.resign}.
    */
@@ -286,7 +286,7 @@ export class Candidate extends EventEmitter<CandidateEvents> implements AsyncDis
     }
   }
 
-  /** Stands in line until it leads; `null` when it was found to be unfit. */
+  /** Waits in the queue until it leads; `null` when it was found to be unfit. */
   async #stand(signal: AbortSignal): Promise<HeldTerm | null> {
     const attempt = new LinkedAbortController(signal)
     this.#health?.onceUnfit(attempt.signal, () => {
@@ -374,7 +374,7 @@ const campaignRules: OptionRules<CampaignOptions> = { signal: abortSignal }
 // Fake timers replace it later.
 const nextTick = process.nextTick.bind(process)
 
-/** Why a candidate leaves the line. */
+/** Why a candidate leaves the queue. */
 const UNFIT = new Error('unfit to lead')
 const DONE = new Error('elected')
 

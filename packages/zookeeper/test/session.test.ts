@@ -74,7 +74,7 @@ describe('a session of zookeeper', () => {
 
   it('may expire on its store, whose watches, calls and locks go on', async () => {
     const { direct, dir, proxy } = proxied
-    const options = { sessionTimeout: 1_000, tickTime: TICK_TIME, connectionTimeout: 500 }
+    const options = { sessionTimeout: 1_000, tickTime: TICK_TIME }
     await using kv = zookeeper([proxy.endpoint], options)
     const follower = await new Follower(kv, dir).started()
     const states = kv.watch(`${dir}/key`)[Symbol.asyncIterator]()

@@ -37,14 +37,14 @@ export interface LockCallOptions {
 /** What `unlock()` of a lock that is held takes. */
 export interface UnlockOptions {
   /**
-   * Whose turn it is next, whatever its place in the line. When it has left the line, it is the turn of the next one.
+   * Whose turn it is next, whatever its place in the queue. When it has left the queue, it is the turn of the next one.
    *
    * @default the one that has waited longest
    */
   readonly successor?: Pick<LockContender, 'id'> | undefined
 }
 
-/** Somebody in the line before a lock. */
+/** A contender in the queue of a lock. */
 export interface LockContender {
   /** The library's name for this attempt to get the lock: `lock()` gives a new one each time. */
   readonly id: string
@@ -95,7 +95,7 @@ export interface Locker {
    * Waits for its turn, first come, first served, and takes the lock.
    *
    * @throws LibkvError `TIMEOUT` when `timeout` is over; `NOT_REACHABLE`, `ACCESS_DENIED` and the like when it cannot get
-   * in line; `SESSION_EXPIRED` when the session that was given is over. TypeError when this locker holds or waits already.
+   * in the queue; `SESSION_EXPIRED` when the session that was given is over. TypeError when this locker holds or waits already.
    */
   lock(options?: LockCallOptions): Promise<HeldLock>
   /** Takes the lock if nobody holds or waits for it, else resolves to `null` at once. */

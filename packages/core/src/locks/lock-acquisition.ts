@@ -219,7 +219,10 @@ export class LockAcquisition {
   }
 
   #entryLost(): LibkvError {
-    const error = new LibkvError('SESSION_EXPIRED', 'the place in the line is lost')
+    const error = new LibkvError(
+      'SESSION_EXPIRED',
+      'lost the place in the lock queue: the session expired or the key was deleted',
+    )
     return this.#context.calls.explain(error, { operation: 'lock', key: this.#queue.key })
   }
 }
