@@ -1,3 +1,4 @@
+import { isLibkvError } from '@libkv/core'
 import { isInRanges, rangeOfPrefix } from '@libkv/core/driver'
 import type { Call, KeyRange } from '@libkv/core/driver'
 import type { Runtime } from '@libkv/core'
@@ -34,7 +35,11 @@ export class ConsulRemoval {
     const isTree = (name: string): boolean => (name === prefix ? isWhole : name.endsWith('/'))
     let count = 0
     for (let i = 0; i < names.length && !call.settled; i += BATCH) {
-      count += await this.#remove(names.slice(i, i + BATCH), isTree, call)
+      try {
+        count += await this.#remove(names.slice(i, i + BATCH), isTree, call)
+      } catch (error) {
+        throw count > 0 && isLibkvError(error) ? error.with({ ambiguous: true }) : error
+      }
     }
     return count
   }
