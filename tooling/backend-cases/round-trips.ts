@@ -23,6 +23,8 @@ const calls = {
   'atomicPut of a pair': (kv, pair) => kv.atomicPut('key', 'x', pair),
   'atomicDelete of a pair': (kv, pair) => kv.atomicDelete('key', pair),
   session: (kv) => kv.session({ ttl: 60_000 }),
+  // At the end: it deletes the directories that calls before it find.
+  'deleteTree of the whole store': (kv) => kv.deleteTree(''),
 } satisfies Record<string, (kv: Store, pair: KVPair) => Promise<unknown>>
 
 /** How many round trips the calls take that take more than one, and a lock. */

@@ -1,14 +1,14 @@
 import { compareKeys, LibkvError } from '@libkv/core'
 import type { BackendFactory } from '@libkv/core'
-import { defineBackend, systemRuntime } from '@libkv/core/driver'
+import { defineBackend, isInRanges, systemRuntime } from '@libkv/core/driver'
 import type { Change, Check, CommitOutcome, Driver, DriverSession, Entry } from '@libkv/core/driver'
 import type {
+  KeyRange,
   Observation,
   Observer,
   ReadRequest,
   Scan,
   Scope,
-  Tree,
   Write,
 } from '@libkv/core/driver'
 
@@ -116,9 +116,8 @@ class MapDriver implements Driver {
     return commit(checks, writes)
   }
 
-  async removeTree({ prefix, key, except }: Tree): Promise<number> {
-    const below = select({ prefix }).filter((entry) => !except || !entry.key.startsWith(except))
-    return remove([...(key === undefined ? [] : [key]), ...below.map((entry) => entry.key)])
+  async removeTree(_prefix: string, ranges: readonly KeyRange[]): Promise<number> {
+    return remove([...rows.keys()].filter((key) => isInRanges(key, ranges)))
   }
 
   observe(scope: Scope, observer: Observer): Observation {

@@ -7,12 +7,12 @@ import type {
   Driver,
   DriverSession,
   Entry,
+  KeyRange,
   Observation,
   Observer,
   ReadRequest,
   Scan,
   Scope,
-  Tree,
   Write,
 } from '@libkv/core/driver'
 import type { Capabilities } from '@libkv/core'
@@ -63,8 +63,8 @@ export class ChannelDriver implements Driver {
     return this.#ask(call, 'commit', checks, writes.map(withSessionId))
   }
 
-  removeTree(tree: Tree, call: Call): Promise<number> {
-    return this.#ask(call, 'removeTree', tree)
+  removeTree(prefix: string, ranges: readonly KeyRange[], call: Call): Promise<number> {
+    return this.#ask(call, 'removeTree', prefix, ranges)
   }
 
   observe(scope: Scope, observer: Observer): Observation {

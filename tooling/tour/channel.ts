@@ -5,10 +5,10 @@ import type {
   CommitOutcome,
   DriverSession,
   Entry,
+  KeyRange,
   ReadRequest,
   Scan,
   Scope,
-  Tree,
   Write,
 } from '@libkv/core/driver'
 import type { ErrorCode, ErrorDetails } from '@libkv/core'
@@ -31,7 +31,7 @@ export interface Operations {
   read(key: string, request: ReadRequest): Entry | null
   scan(prefix: string, request: ReadRequest): Scan
   commit(checks: readonly Check[], writes: readonly SentWrite[]): CommitOutcome
-  removeTree(tree: Tree): number
+  removeTree(prefix: string, ranges: readonly KeyRange[]): number
   openSession(ttl: number): Pick<DriverSession, 'id' | 'ttl'>
   renewSession(id: string): void
   closeSession(id: string): void

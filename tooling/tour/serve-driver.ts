@@ -112,7 +112,7 @@ function operationsOf(driver: Driver): Served {
     },
     commit: async (call, checks, writes) =>
       plainOutcome(await driver.commit(checks, writes.map(withSession), call)),
-    removeTree: (call, tree) => driver.removeTree(tree, call),
+    removeTree: (call, prefix, ranges) => driver.removeTree(prefix, ranges, call),
     openSession: async (call, ttl) => {
       const session = await driver.openSession(ttl, call)
       sessions.set(session.id, session)

@@ -6,12 +6,12 @@ import type {
   Driver,
   DriverSession,
   Entry,
+  KeyRange,
   Observation,
   Observer,
   ReadRequest,
   Scan,
   Scope,
-  Tree,
   Write,
 } from '@libkv/core/driver'
 import type { Capabilities } from '@libkv/core'
@@ -113,8 +113,8 @@ export class ConsulDriver implements Driver {
     return this.#commits.commit(checks, writes, call)
   }
 
-  removeTree(tree: Tree, call: Call): Promise<number> {
-    return this.#removal.remove(tree, call)
+  removeTree(prefix: string, ranges: readonly KeyRange[], call: Call): Promise<number> {
+    return this.#removal.remove(prefix, ranges, call)
   }
 
   observe(scope: Scope, observer: Observer): Observation {

@@ -1,4 +1,6 @@
-import type { Call, Tree } from '@libkv/core/driver'
+import { isLibkvError } from '@libkv/core'
+import { isInRanges, rangeOfPrefix } from '@libkv/core/driver'
+import type { Call, KeyRange } from '@libkv/core/driver'
 import type { Runtime } from '@libkv/core'
 import type { ConsulAccess } from './consul-access.ts'
 import type { ConsulClient } from './consul-client.ts'
@@ -7,7 +9,7 @@ import type { KvOperation } from './consul-codec.ts'
 import { errorOfAnswer } from './consul-errors.ts'
 import { readByTxn, sendTxn } from './consul-txn.ts'
 
-/** How many keys and directories one transaction takes away: two operations each. */
+/** Keys and directories that one transaction deletes, by two operations each. */
 const BATCH = 32
 
 /** Deletes trees, and counts what it deletes. */
@@ -22,21 +24,33 @@ export class ConsulRemoval {
     this.#runtime = runtime
   }
 
-  async remove({ prefix, key, except }: Tree, call: Call): Promise<number> {
-    if (except === undefined)
-      return this.#remove(key === undefined ? [prefix] : [key, prefix], call)
-    // What is at the top, and then all of that but one, in as few transactions as it takes.
-    const names = (await this.#topOf(prefix, call)).filter((name) => name !== except)
+  /** A whole prefix takes one transaction. Of a part the names at the top are read first. */
+  async remove(prefix: string, ranges: readonly KeyRange[], call: Call): Promise<number> {
+    const { from, to } = rangeOfPrefix(prefix)
+    const isWhole = ranges.some((range) => range.from === from && range.to === to)
+    const top = isWhole ? [prefix] : await this.#topOf(prefix, call)
+    const key = prefix.slice(0, -1)
+    const names = [...(key === '' ? [] : [key]), ...top].filter((name) => isInRanges(name, ranges))
+    // In a part, the prefix itself is a key: Consul's UI writes one for a folder.
+    const isTree = (name: string): boolean => (name === prefix ? isWhole : name.endsWith('/'))
     let count = 0
     for (let i = 0; i < names.length && !call.settled; i += BATCH) {
-      count += await this.#remove(names.slice(i, i + BATCH), call)
+      try {
+        count += await this.#remove(names.slice(i, i + BATCH), isTree, call)
+      } catch (error) {
+        throw count > 0 && isLibkvError(error) ? error.with({ ambiguous: true }) : error
+      }
     }
     return count
   }
 
-  /** One transaction. A name that is empty or ends in a slash is a directory. */
-  async #remove(names: readonly string[], call: Call): Promise<number> {
-    const keys = new Set(names.filter((name) => name !== '' && !name.endsWith('/')))
+  /** One transaction. */
+  async #remove(
+    names: readonly string[],
+    isTree: (name: string) => boolean,
+    call: Call,
+  ): Promise<number> {
+    const keys = new Set(names.filter((name) => !isTree(name)))
     const operations = names.flatMap((name): KvOperation[] =>
       keys.has(name)
         ? // A deletion has no result; what is set first has one.

@@ -78,6 +78,16 @@ describe('a habit of Consul', () => {
     expect(await kv.keys('p')).toEqual([])
   })
 
+  it("to have a folder for a key with a slash at its end takes it along, but not the library's keys", async () => {
+    await using app = consul(servers.endpoints, { namespace: 'folder' })
+    for (const key of ['folder/', 'folder/a/', 'folder/.libkv/own']) await raw.kv.set(key, '')
+    await app.put('a/b', 'x')
+    expect(await app.keys('')).toEqual(['a/b'])
+    expect(await app.deleteTree('')).toBe(3)
+    expect(await raw.kv.keys('folder/')).toEqual(['folder/.libkv/own'])
+    expect(await kv.deleteTree('folder')).toBe(1)
+  })
+
   it('to leave a key bound that is written by others would take it away; ours is permanent', async () => {
     const session = await kv.session()
     await kv.put('raw-bound', '1', { session })

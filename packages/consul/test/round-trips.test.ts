@@ -12,6 +12,8 @@ describe('Consul', () => {
   roundTripCases(counted, {
     // The session and the put.
     'put with a ttl': 2,
+    // The names at the top, and their deletion.
+    'deleteTree of the whole store': 2,
     // A session, a contender, the line, the value; two for the watch over the holder's key.
     lock: 6,
     unlock: 1,

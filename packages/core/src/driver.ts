@@ -29,12 +29,12 @@ export type {
   Driver,
   DriverSession,
   Entry,
+  KeyRange,
   Observation,
   Observer,
   ReadRequest,
   Scan,
   Scope,
-  Tree,
   Write,
   WriteResult,
 } from './driver-kit/driver.ts'
@@ -77,6 +77,7 @@ export { Feed } from './driver-kit/feed.ts'
 export { openSocket } from './driver-kit/open-socket.ts'
 export type { SocketOptions } from './driver-kit/open-socket.ts'
 export { heals } from './driver-kit/heals.ts'
+export { isInRanges, rangeOfPrefix } from './driver-kit/key-ranges.ts'
 export { Leases } from './driver-kit/leases.ts'
 export type { LeaseSource } from './driver-kit/leases.ts'
 export { TtlByLease } from './driver-kit/ttl-by-lease.ts'

@@ -7,11 +7,11 @@ import type {
   Driver,
   DriverSession,
   Entry,
+  KeyRange,
   Observation,
   Observer,
   Scan,
   Scope,
-  Tree,
   Write,
 } from '../src/driver.ts'
 import type { Capabilities, ErrorCode, ErrorDetails } from '../src/index.ts'
@@ -134,7 +134,7 @@ export class ScriptedDriver implements Driver {
     return this.#play('commit', args) as Promise<CommitOutcome>
   }
 
-  removeTree(...args: [tree: Tree, call: Call]): Promise<number> {
+  removeTree(...args: [prefix: string, ranges: readonly KeyRange[], call: Call]): Promise<number> {
     return this.#play('removeTree', args) as Promise<number>
   }
 

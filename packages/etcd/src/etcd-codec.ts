@@ -9,12 +9,12 @@ import type { Reader, Writer } from 'protobufjs/minimal.js'
  */
 
 /** A half-open range of keys; one key without an end. */
-export interface KeyRange {
+export interface EtcdRange {
   readonly key: Uint8Array | string
   readonly end?: Uint8Array | undefined
 }
 
-export interface RangeRequest extends KeyRange {
+export interface RangeRequest extends EtcdRange {
   readonly keysOnly?: boolean
   readonly stale?: boolean
   readonly limit?: number
@@ -29,7 +29,7 @@ export interface RangeReply {
 }
 
 export type EtcdWrite = (Write & { readonly lease?: string | undefined }) | DeleteRange
-export type DeleteRange = { readonly type: 'range' } & KeyRange
+export type DeleteRange = { readonly type: 'range' } & EtcdRange
 
 export interface TxnRequest {
   readonly checks: readonly Check[]
@@ -52,7 +52,7 @@ export interface TxnReply {
   readonly replies: readonly OperationReply[]
 }
 
-export interface WatchRequest extends KeyRange {
+export interface WatchRequest extends EtcdRange {
   /** The first revision to be told of. */
   readonly from: bigint
 }
@@ -85,7 +85,7 @@ export function encodePut(write: EtcdWrite & { type: 'put' }): Uint8Array {
   return writePut(protobuf.Writer.create(), write).finish()
 }
 
-export function encodeDelete(range: KeyRange): Uint8Array {
+export function encodeDelete(range: EtcdRange): Uint8Array {
   return writeKeyRange(protobuf.Writer.create(), range).finish()
 }
 
@@ -107,7 +107,7 @@ export function encodeWatch({ key, end, from }: WatchRequest): Uint8Array {
   return writer.uint32(number(4)).bool(true).uint32(number(8)).bool(true).ldelim().finish()
 }
 
-function writeKeyRange(writer: Writer, { key, end }: KeyRange): Writer {
+function writeKeyRange(writer: Writer, { key, end }: EtcdRange): Writer {
   writer.uint32(bytes(1))
   if (typeof key === 'string') writer.string(key)
   else writer.bytes(key)

@@ -7,11 +7,11 @@ import type {
   Driver,
   DriverSession,
   Entry,
+  KeyRange,
   Observation,
   Observer,
   ReadRequest,
   Scope,
-  Tree,
   Write,
 } from '@libkv/core/driver'
 import type { Capabilities } from '@libkv/core'
@@ -22,9 +22,9 @@ import type { EtcdScan } from './etcd-feed.ts'
 import { EtcdLeases } from './etcd-leases.ts'
 import type { EtcdLease } from './etcd-leases.ts'
 import type { ResolvedEtcdOptions } from './etcd-options.ts'
-import type { KeyRange, RangeRequest, TxnReply } from './etcd-codec.ts'
+import type { EtcdRange, RangeRequest, TxnReply } from './etcd-codec.ts'
 import { deleteRange, put, range, txn } from './etcd-methods.ts'
-import { deletesOf, rangeOf, rangeOfScope } from './etcd-requests.ts'
+import { etcdRangeOf, rangeOfScope } from './etcd-requests.ts'
 
 export const etcdCapabilities: Capabilities = {
   transactions: true,
@@ -91,12 +91,9 @@ export class EtcdDriver implements Driver {
       : this.#commit(checks, writes, [], call)
   }
 
-  async removeTree(tree: Tree, call: Call): Promise<number> {
-    const { replies } = await this.#client.request(
-      txn,
-      { checks: [], writes: deletesOf(tree) },
-      call,
-    )
+  async removeTree(_prefix: string, ranges: readonly KeyRange[], call: Call): Promise<number> {
+    const writes = ranges.map((keys) => ({ type: 'range', ...etcdRangeOf(keys) }) as const)
+    const { replies } = await this.#client.request(txn, { checks: [], writes }, call)
     return replies.reduce((sum, { deleted }) => sum + deleted, 0)
   }
 
@@ -126,7 +123,7 @@ export class EtcdDriver implements Driver {
   }
 
   async #scan(prefix: string, request: ReadRequest, call: Call): Promise<EtcdScan> {
-    const first = { ...rangeRequest(rangeOf(prefix), request), limit: PAGE }
+    const first = { ...rangeRequest(rangeOfScope({ prefix }), request), limit: PAGE }
     const { revision, entries, next } = await this.#client.request(range, first, call)
     if (next === undefined) return { entries, revision }
     const all = [...entries]
@@ -189,7 +186,7 @@ export class EtcdDriver implements Driver {
 const sessionOf = (write: Write): DriverSession | undefined =>
   write.type === 'put' ? write.session : undefined
 
-const rangeRequest = (keys: KeyRange, { fields, consistency }: ReadRequest): RangeRequest => ({
+const rangeRequest = (keys: EtcdRange, { fields, consistency }: ReadRequest): RangeRequest => ({
   ...keys,
   keysOnly: fields !== 'all',
   stale: consistency === 'stale',

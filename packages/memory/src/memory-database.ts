@@ -1,6 +1,14 @@
 import { compareKeys } from '@libkv/core'
-import { systemRuntime } from '@libkv/core/driver'
-import type { Change, Check, CommitOutcome, Entry, Scope, Tree, Write } from '@libkv/core/driver'
+import { isInRanges, systemRuntime } from '@libkv/core/driver'
+import type {
+  Change,
+  Check,
+  CommitOutcome,
+  Entry,
+  KeyRange,
+  Scope,
+  Write,
+} from '@libkv/core/driver'
 import type { Runtime, Timer } from '@libkv/core'
 
 /** A timer of Node may fire up to this much too early, in milliseconds. */
@@ -58,7 +66,7 @@ export class MemoryDatabase {
     }
     const found: Entry[] = []
     for (const row of this.#rows.values()) if (row.key.startsWith(scope.prefix)) found.push(row)
-    return found.sort((a, b) => compareKeys(a.key, b.key))
+    return found.sort(byKey)
   }
 
   /** Does all of the writes if all of the checks hold. A put may name the id of a lease; `undefined` answers that it is gone. */
@@ -98,12 +106,9 @@ export class MemoryDatabase {
     return { committed: true, revision, results }
   }
 
-  removeTree({ prefix, key, except }: Tree): number {
-    const doomed = this.select({ prefix }).filter(
-      (entry) => except === undefined || !entry.key.startsWith(except),
-    )
-    const root = key === undefined ? undefined : this.#rows.get(key)
-    return this.#delete(root === undefined ? doomed : [root, ...doomed])
+  removeTree(ranges: readonly KeyRange[]): number {
+    const doomed = [...this.#rows.values()].filter(({ key }) => isInRanges(key, ranges))
+    return this.#delete(doomed.sort(byKey))
   }
 
   listen(listener: Listener): () => void {
@@ -198,6 +203,8 @@ export class MemoryDatabase {
     }
   }
 }
+
+const byKey = (a: Entry, b: Entry): number => compareKeys(a.key, b.key)
 
 const keyOf = (change: Change): string => (change.type === 'put' ? change.entry.key : change.key)
 

@@ -7,12 +7,12 @@ import type {
   Driver,
   DriverSession,
   Entry,
+  KeyRange,
   Observation,
   Observer,
   ReadRequest,
   Scan,
   Scope,
-  Tree,
   Write,
 } from '@libkv/core/driver'
 import type { Capabilities, Runtime } from '@libkv/core'
@@ -74,8 +74,8 @@ export class MemoryDriver implements Driver {
     return { ...outcome, current: ownCopy(outcome.current) }
   }
 
-  removeTree(tree: Tree, call: Call): Promise<number> {
-    return this.#carry(call, () => this.#database.removeTree(tree))
+  removeTree(_prefix: string, ranges: readonly KeyRange[], call: Call): Promise<number> {
+    return this.#carry(call, () => this.#database.removeTree(ranges))
   }
 
   observe(scope: Scope, observer: Observer): Observation {

@@ -7,12 +7,12 @@ import type {
   Driver,
   DriverSession,
   Entry,
+  KeyRange,
   Observation,
   Observer,
   ReadRequest,
   Scan,
   Scope,
-  Tree,
   Write,
 } from '@libkv/core/driver'
 import { ZooKeeperClient } from './client/index.ts'
@@ -93,8 +93,8 @@ export class ZooKeeperDriver implements Driver {
     return this.#commits.commit(checks, writes, call)
   }
 
-  removeTree(tree: Tree, call: Call): Promise<number> {
-    return removeTree(this.#context, tree, call)
+  removeTree(prefix: string, ranges: readonly KeyRange[], call: Call): Promise<number> {
+    return removeTree(this.#context, prefix, ranges, call)
   }
 
   observe(scope: Scope, observer: Observer): Observation {

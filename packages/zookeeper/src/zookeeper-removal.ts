@@ -1,5 +1,5 @@
-import { ReadingCall } from '@libkv/core/driver'
-import type { Call, Tree } from '@libkv/core/driver'
+import { ReadingCall, isInRanges } from '@libkv/core/driver'
+import type { Call, KeyRange } from '@libkv/core/driver'
 import { isZooKeeperError } from './client/index.ts'
 import type { ZooKeeperClient } from './client/index.ts'
 import { isKey } from './zookeeper-connection.ts'
@@ -24,6 +24,13 @@ interface Deletion {
   readonly counts: boolean
 }
 
+interface Tree {
+  readonly prefix: string
+  readonly ranges: readonly KeyRange[]
+  /** Whether the ranges contain the key that the prefix names. */
+  readonly withRoot: boolean
+}
+
 /**
  * Deletes a tree by one transaction for each 900 KB, so that a smaller one is deleted atomically,
  * on the condition that no node was created or deleted after the scan.
@@ -32,11 +39,14 @@ interface Deletion {
  */
 export async function removeTree(
   context: ZooKeeperContext,
-  tree: Tree,
+  prefix: string,
+  ranges: readonly KeyRange[],
   call: Call,
 ): Promise<number> {
   const { connection, directories, housekeeping } = context
-  const root = directoryOf(tree.prefix)
+  const withRoot = prefix !== '' && isInRanges(prefix.slice(0, -1), ranges)
+  const tree = { prefix, ranges, withRoot }
+  const root = directoryOf(prefix)
   let count = 0
   try {
     for (let attempt = 1; ; attempt++) {
@@ -54,7 +64,7 @@ export async function removeTree(
     throw errorOf(error, count > 0)
   }
   // The directory of the tree may be empty now.
-  housekeeping.removed(tree.key === undefined ? childOf(root, '-') : root)
+  housekeeping.removed(withRoot ? root : childOf(root, '-'))
   return count
 }
 
@@ -67,13 +77,12 @@ async function deletionsIn(
   const reading = new ReadingCall(call)
   const root = directoryOf(tree.prefix)
   // The creation record of the root is beside it, not in the tree.
-  const looking = tree.key === undefined ? null : connection.client.exists(recordOf(root), reading)
-  const { prefix, except } = tree
-  const request = { prefix, except, linearizable: true, values: false }
+  const looking = tree.withRoot ? connection.client.exists(recordOf(root), reading) : null
+  const request = { ...tree, linearizable: true, values: false }
   const scanning = scanTree(connection, request, reading)
   const [{ nodes }, record] = await Promise.all([scanning, looking])
   const deletions = nodes
-    .filter(({ depth }) => depth > 0 || tree.key !== undefined)
+    .filter(({ depth }) => depth > 0 || tree.withRoot)
     .sort((a, b) => b.depth - a.depth)
     .map(deletionOf)
   if (record !== null && nodes.length > 0) {

@@ -1,4 +1,5 @@
-import type { Call, Entry, Scan } from '@libkv/core/driver'
+import { isInRanges } from '@libkv/core/driver'
+import type { Call, Entry, KeyRange, Scan } from '@libkv/core/driver'
 import type { NodeData, Read, ReadResult } from './client/index.ts'
 import { nodeOf } from './zookeeper-connection.ts'
 import type { ZooKeeperConnection } from './zookeeper-connection.ts'
@@ -47,8 +48,8 @@ export interface ScanRequest {
   readonly linearizable: boolean
   /** Whether values are needed. Otherwise the data of a key may be empty or outdated. */
   readonly values: boolean
-  /** The prefix of a subtree that is left out. */
-  readonly except?: string | undefined
+  /** Ranges of keys; directories outside of them are left out. */
+  readonly ranges?: readonly KeyRange[] | undefined
 }
 
 /**
@@ -98,7 +99,6 @@ class Scanner {
   readonly #connection: ZooKeeperConnection
   readonly #request: ScanRequest
   readonly #call: Call
-  readonly #except: string | undefined
   #nodes: TreeNode[] = []
   /** Whether a node was deleted during the scan. */
   #isTorn = false
@@ -109,7 +109,6 @@ class Scanner {
   constructor(connection: ZooKeeperConnection, request: ScanRequest, call: Call) {
     this.#connection = connection
     this.#request = request
-    this.#except = request.except === undefined ? undefined : directoryOf(request.except)
     this.#call = call
   }
 
@@ -187,6 +186,7 @@ class Scanner {
 
   #placesBelow({ path, key, depth, children }: TreeNode): Place[] {
     const prefix = key === '' ? '' : `${String(key)}/`
+    const { ranges } = this.#request
     return children
       .filter((name) => path !== '/' || !isServersOrOwn(name))
       .map((name): Place => {
@@ -194,7 +194,7 @@ class Scanner {
         const child = key === undefined ? undefined : keyOfChild(prefix, name)
         return { path: childOf(path, name), key: child, depth: depth + 1 }
       })
-      .filter((place) => place.path !== this.#except)
+      .filter((place) => !ranges || !place.key || isInRanges(`${place.key}/`, ranges))
   }
 
   /** The children of some nodes, and those nodes as they were then. */

@@ -22,6 +22,8 @@ describe('zookeeper', () => {
     list: 2,
     keys: 2,
     deleteTree: 3,
+    // Two levels more.
+    'deleteTree of the whole store': 5,
     // What is there, and the write on the condition that it still is.
     transaction: 2,
     // The attempt, what is there, and the same for certain: the first look may have been behind.

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { RESERVED_SEGMENT } from '@libkv/core/driver'
 import { lines } from '../bytes.ts'
 import { group, withoutRoot } from '../group.ts'
 import type { CaseGroup } from '../group.ts'
@@ -47,6 +48,15 @@ export const rootCases: CaseGroup = group('the whole store', ({ it, target }) =>
     for (const name of ['inner', 'inner-x/a', 'innerx', 'other']) await kv.put(key(name), 'v')
     assert.equal(await inner.deleteTree(''), 1)
     assert.deepEqual(await names(), ['inner', 'inner-x/a', 'innerx', 'other'])
+  })
+
+  it('deletes all keys but those of the library', async ({ fresh, kv, key, names }) => {
+    const store = await fresh()
+    const own = `${RESERVED_SEGMENT}/own/key`
+    const all = ['-', '.lib', `${RESERVED_SEGMENT}-`, own, `${RESERVED_SEGMENT}0/a`, 'z/y', '🚀']
+    for (const name of all) await kv.put(key(name), 'v')
+    assert.equal(await store.deleteTree(''), all.length - 1)
+    assert.deepEqual(await names(), [own])
   })
 
   it('never lists the keys of the library', async ({ fresh }) => {

@@ -22,8 +22,19 @@ export interface Driver {
   scan(prefix: string, request: ReadRequest, call: Call): Promise<Scan>
   /** The one write path: all writes happen, at one revision, if all checks hold; else none. */
   commit(checks: readonly Check[], writes: readonly Write[], call: Call): Promise<CommitOutcome>
-  /** Deletes a tree, atomically as far as the backend can, and says how many keys went. */
-  removeTree(tree: Tree, call: Call): Promise<number>
+  /**
+   * Deletes all keys in `ranges` and resolves to how many there were; no key is no error. `prefix` is for servers that delete by
+   * directory; a driver whose server deletes by range may ignore it.
+   *
+   * The ranges are disjoint and ascend. Each begins with `prefix` (empty, or with a slash at its end), or is the one key that
+   * `prefix` names (itself without the slash). No bound splits a directory directly below `prefix`: the ranges contain all keys
+   * of `prefix + 'a/…'` or none. Keys on the server may have any name, also one that core refuses; those in the ranges are
+   * deleted with the others.
+   *
+   * All ranges are deleted at one revision where the server can do that, else in as few steps as it can, each of them atomic. A
+   * failure after the first step is `ambiguous`.
+   */
+  removeTree(prefix: string, ranges: readonly KeyRange[], call: Call): Promise<number>
   /** The one change feed: see {@link Observer}. It reports nothing before it returns. */
   observe(scope: Scope, observer: Observer): Observation
   /** Opens a session whose keys are gone `ttl` milliseconds after its last renewal, plus the backend's slack. */
@@ -109,11 +120,12 @@ export interface WriteResult {
   readonly createRevision: bigint
 }
 
-/** All keys that start with `prefix` but not with `except`, and `key`. */
-export interface Tree {
-  readonly prefix: string
-  readonly key?: string | undefined
-  readonly except?: string | undefined
+/** A half-open range of keys in UTF-8 byte order, which is the order of `compareKeys`. A bound need not be a key. */
+export interface KeyRange {
+  /** The range begins with this key; `''` before all keys. */
+  readonly from: string
+  /** The range ends before this key; absent: after all keys. */
+  readonly to?: string | undefined
 }
 
 /** One key, or all keys that start with a prefix. */

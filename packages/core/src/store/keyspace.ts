@@ -1,4 +1,5 @@
-import type { Entry, Tree } from '../driver-kit/driver.ts'
+import type { Entry, KeyRange } from '../driver-kit/driver.ts'
+import { rangeOfKey, rangeOfPrefix } from '../driver-kit/key-ranges.ts'
 import { Pair } from '../contract/key-value-pair.ts'
 import type { KVPair } from '../contract/key-value-pair.ts'
 import { RESERVED_SEGMENT, isCanonicalKey } from '../contract/keys.ts'
@@ -21,11 +22,16 @@ export class Keyspace {
     return directory === '' ? this.root : `${this.root}${directory}/`
   }
 
-  /** All that `deleteTree` takes. The library's own keys survive. */
-  tree(directory: string): Tree {
-    return directory === ''
-      ? { prefix: this.root, except: `${this.root}${RESERVED_SEGMENT}/` }
-      : { prefix: this.prefix(directory), key: this.full(directory) }
+  /** What `deleteTree` deletes: a directory's descendants and its key, or all keys but the library's own. */
+  ranges(directory: string): KeyRange[] {
+    const all = rangeOfPrefix(this.prefix(directory))
+    if (directory !== '') return [rangeOfKey(this.full(directory)), all]
+    const own = `${this.root}${RESERVED_SEGMENT}`
+    // `0` is the character after the slash.
+    return [
+      { from: all.from, to: `${own}/` },
+      { ...all, from: `${own}0` },
+    ]
   }
 
   strip(key: string): string {

@@ -136,7 +136,7 @@ class KvStore implements Store {
       this.#calls.check(options, callRules, { operation: 'deleteTree', key: name })
       const description = { operation: 'deleteTree', key: name, repeatable: false }
       return this.#calls.run(description, options, (call) =>
-        this.#driver.removeTree(this.#keyspace.tree(name), call),
+        this.#driver.removeTree(this.#keyspace.prefix(name), this.#keyspace.ranges(name), call),
       )
     })
   }
