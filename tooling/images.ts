@@ -1,10 +1,10 @@
 // Sees to it that there are images of all servers: the official ones, or ours of Debian packages where none can be pulled.
 //   node --import tsx tooling/images.ts
 import { spawnSync } from 'node:child_process'
-import { repositoryPath } from './servers/repository.ts'
-import { provision, selectedBackends } from './servers/index.ts'
+import { repositoryPath } from '@libkv/testing/servers/repository'
+import { provision, selectedBackends } from '@libkv/testing/servers'
 
-const fromPackages = repositoryPath('tooling', 'servers', 'debian-servers.sh')
+const fromPackages = repositoryPath('tooling', 'testing', 'servers', 'debian-servers.sh')
 
 for (const backend of selectedBackends()) {
   try {

@@ -1,7 +1,7 @@
 // Jest's globalSetup: decides once, before any worker starts, where the servers of each backend come from, and says so. It starts
 // none; the tests do, each for itself. What it decided reaches the workers through the environment (see provision.ts).
-import type { Provision } from './servers/index.ts'
-import { provision, selectedBackends, unfinishedBackends } from './servers/index.ts'
+import type { Provision } from '@libkv/testing/servers'
+import { provision, selectedBackends, unfinishedBackends } from '@libkv/testing/servers'
 
 function describe(source: Provision): string {
   switch (source.kind) {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { startServers } from '../servers/index.ts'
+import { startServers } from '@libkv/testing/servers'
 import type { BenchArguments, StoreName } from './arguments.ts'
 import { Checkout } from './checkout.ts'
 import { build, command, root } from './command.ts'

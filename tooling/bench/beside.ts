@@ -1,4 +1,4 @@
-import { startServers } from '../servers/index.ts'
+import { startServers } from '@libkv/testing/servers'
 import type { BenchArguments } from './arguments.ts'
 import { consulBench } from './consul.ts'
 import { etcdBench } from './etcd.ts'

@@ -2,7 +2,7 @@ import { consul } from '@libkv/consul'
 import Consul from 'consul'
 import { Agent } from 'node:http'
 import type { Store } from '@libkv/core'
-import { RequestCounter } from '../servers/index.ts'
+import { RequestCounter } from '@libkv/testing/servers'
 import type { Bench } from './rows.ts'
 
 const VALUE = Buffer.alloc(100, 'x')

@@ -1,7 +1,7 @@
 // Elections between processes, on a cluster of three, with faults: `npm run elections -- etcd --handovers 500`.
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import type { Backend } from '../servers/index.ts'
+import type { Backend } from '@libkv/testing/servers'
 import { backendOf, backends } from './backends.ts'
 import { gapsInEvidence, violationsOf } from './check-history.ts'
 import { reportOf } from './report.ts'

@@ -1,4 +1,4 @@
-import type { Backend } from '../servers/index.ts'
+import type { Backend } from '@libkv/testing/servers'
 
 export const NAMESPACE = 'elections'
 /** The key of the election that all candidates stand for. */

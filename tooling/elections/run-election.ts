@@ -1,4 +1,4 @@
-import type { Backend } from '../servers/index.ts'
+import type { Backend } from '@libkv/testing/servers'
 import { Election } from './election.ts'
 import { faults } from './faults.ts'
 import { FAULTS } from './history.ts'

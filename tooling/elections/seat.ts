@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Backend, FaultProxy } from '../servers/index.ts'
+import type { Backend, FaultProxy } from '@libkv/testing/servers'
 import { CandidateProcess } from './candidate-process.ts'
 import type { Report } from './messages.ts'
 

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { startServers } from '../servers/index.ts'
+import { startServers } from '@libkv/testing/servers'
 
 interface Runtime {
   readonly version: string

@@ -4,8 +4,8 @@ import { memory, memoryFaults } from '@libkv/memory'
 import { zookeeper } from '@libkv/zookeeper'
 import type { ConformanceTarget } from '@libkv/conformance'
 import type { BackendFactory } from '@libkv/core'
-import { selectedBackends, startServers } from '../servers/index.ts'
-import type { Backend } from '../servers/index.ts'
+import { selectedBackends, startServers } from '@libkv/testing/servers'
+import type { Backend } from '@libkv/testing/servers'
 
 /** What the runners' hooks are called, in node:test as in Vitest. */
 export interface Hooks {

@@ -33,7 +33,7 @@ process.on('unhandledRejection', (reason) => {
 
 const [backend = 'memory', ...addresses] = process.argv.slice(2)
 const certificate = (name: string): string =>
-  readFileSync(new URL(`../servers/certs/${name}`, import.meta.url), 'utf8')
+  readFileSync(new URL(`../testing/servers/certs/${name}`, import.meta.url), 'utf8')
 const pem = {
   ca: certificate('ca.pem'),
   cert: certificate('client.pem'),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { consul } from '../servers/consul-server.ts'
-import type { Member } from '../servers/recipe.ts'
+import { consul } from '@libkv/testing/servers/consul-server'
+import type { Member } from '@libkv/testing/servers/recipe'
 
 const member: Member = {
   index: 0,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals'
+import { selectedBackends } from '@libkv/testing/servers'
 import { backends } from '../elections/backends.ts'
 import { gapsInEvidence, violationsOf } from '../elections/check-history.ts'
 import { reportOf } from '../elections/report.ts'
 import { runElection } from '../elections/run-election.ts'
-import { selectedBackends } from '../servers/index.ts'
 
 const TTL = 2_000
 const HAND_OVERS = 30

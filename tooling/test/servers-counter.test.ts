@@ -7,8 +7,8 @@ import type { AddressInfo } from 'node:net'
 
 import { describe, expect, it } from '@jest/globals'
 
-import { RequestCounter, startServers, waitFor } from '../servers/index.ts'
-import type { FaultProxy } from '../servers/index.ts'
+import { RequestCounter, startServers, waitFor } from '@libkv/testing/servers'
+import type { FaultProxy } from '@libkv/testing/servers'
 
 /** One gRPC message: the prefix and strings as the fields 1, 2, …. */
 function message(...fields: readonly string[]): Buffer {

@@ -4,8 +4,8 @@ import type { AddressInfo, Socket } from 'node:net'
 
 import { describe, expect, it } from '@jest/globals'
 
-import { answersTo } from '../servers/answers.ts'
-import { FaultProxy, waitFor } from '../servers/index.ts'
+import { answersTo } from '@libkv/testing/servers/answers'
+import { FaultProxy, waitFor } from '@libkv/testing/servers'
 
 /** A server that answers every chunk with itself, and a proxy to it. */
 async function echo(): Promise<{ proxy: FaultProxy; heard: () => string } & AsyncDisposable> {

@@ -5,11 +5,11 @@ import { createConnection } from 'node:net'
 
 import { describe, expect, it } from '@jest/globals'
 
-import type { Backend, ServerNode, ServerOptions, Servers } from '../servers/index.ts'
-import { selectedBackends, startServers, waitFor } from '../servers/index.ts'
-import { httpRequest } from '../servers/http-request.ts'
-import type { HttpRequest } from '../servers/http-request.ts'
-import { ZooKeeperSession } from '../servers/zookeeper-wire.ts'
+import type { Backend, ServerNode, ServerOptions, Servers } from '@libkv/testing/servers'
+import { selectedBackends, startServers, waitFor } from '@libkv/testing/servers'
+import { httpRequest } from '@libkv/testing/servers/http-request'
+import type { HttpRequest } from '@libkv/testing/servers/http-request'
+import { ZooKeeperSession } from '@libkv/testing/servers/zookeeper-wire'
 
 interface Client {
   /** The outcome of a write, 'done' if it was carried out. */
@@ -231,7 +231,7 @@ describe.each(backends)('%s servers', (backend) => {
 
   it('are gone soon after the death of the process that started them', async () => {
     const script = `
-      import { startServers } from './tooling/servers/index.ts'
+      import { startServers } from '@libkv/testing/servers'
       const servers = await startServers('${backend}', { nodes: 3 })
       await servers.nodes[1].freeze()
       console.log(servers.endpoints.join(' '))`

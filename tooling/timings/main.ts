@@ -2,10 +2,10 @@
 // `npm run timings`, or `npm run timings -- etcd`. Tests assert no durations; this does, relative to the probe and to how late
 // timers fire on this machine.
 import { Candidate, Follower } from '@libkv/leadership'
+import { selectedBackends, startServers } from '@libkv/testing/servers'
+import type { Backend } from '@libkv/testing/servers'
 import { Lateness, waitFor } from '../../packages/conformance/src/wait-for.ts'
 import { backendOf } from '../elections/backends.ts'
-import { selectedBackends, startServers } from '../servers/index.ts'
-import type { Backend } from '../servers/index.ts'
 import { rawWrite } from './probe.ts'
 
 /** By how much a store may be later than the probe, and how long a hand-over may take, in milliseconds. */

@@ -1,6 +1,6 @@
-import { httpRequest } from '../servers/http-request.ts'
-import type { Backend } from '../servers/index.ts'
-import { ZooKeeperSession } from '../servers/zookeeper-wire.ts'
+import { httpRequest } from '@libkv/testing/servers/http-request'
+import type { Backend } from '@libkv/testing/servers'
+import { ZooKeeperSession } from '@libkv/testing/servers/zookeeper-wire'
 
 let count = 0
 

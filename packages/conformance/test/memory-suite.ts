@@ -1,6 +1,6 @@
 import { memory, memoryFaults } from '@libkv/memory'
-import { runnerOf } from '../../../tooling/backend-cases/suite-parts.ts'
-import type { SuitePart } from '../../../tooling/backend-cases/suite-parts.ts'
+import { runnerOf } from '@libkv/testing/backend-cases/suite-parts'
+import type { SuitePart } from '@libkv/testing/backend-cases/suite-parts'
 import { conformance } from '../src/index.ts'
 
 /** Runs that part of the suite on the embedded store. */

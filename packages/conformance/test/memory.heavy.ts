@@ -1,4 +1,4 @@
-import { heavy } from '../../../tooling/backend-cases/suite-parts.ts'
+import { heavy } from '@libkv/testing/backend-cases/suite-parts'
 import { memorySuite } from './memory-suite.ts'
 
 memorySuite(heavy)

@@ -1,4 +1,4 @@
-import { closeCases } from '../../../tooling/backend-cases/close.ts'
+import { closeCases } from '@libkv/testing/backend-cases/close'
 import { consulUnderTest } from './consul-under-test.ts'
 
 closeCases(consulUnderTest)

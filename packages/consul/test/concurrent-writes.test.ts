@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { consul } from '@libkv/consul'
-import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
+import { runningServers } from '@libkv/testing/backend-cases/running-servers'
 
 /** All writes of one transaction of Consul have one index. What the caller wrote in several calls must not have. */
 describe('writes of one store that meet on Consul', () => {

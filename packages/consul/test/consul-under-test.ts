@@ -1,7 +1,7 @@
 import { consul } from '@libkv/consul'
-import type { BackendUnderTest } from '../../../tooling/backend-cases/backend-under-test.ts'
-import { RequestCounter } from '../../../tooling/servers/index.ts'
-import type { Servers } from '../../../tooling/servers/index.ts'
+import type { BackendUnderTest } from '@libkv/testing/backend-cases/backend-under-test'
+import { RequestCounter } from '@libkv/testing/servers'
+import type { Servers } from '@libkv/testing/servers'
 import { consulCapabilities } from '../src/consul-driver.ts'
 
 /** What the test servers have as their session_ttl_min, in milliseconds. */

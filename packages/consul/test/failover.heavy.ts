@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
-import { clusterCases } from '../../../tooling/backend-cases/cluster.ts'
-import { Follower } from '../../../tooling/backend-cases/follower.ts'
-import { startServers, waitFor } from '../../../tooling/servers/index.ts'
+import { clusterCases } from '@libkv/testing/backend-cases/cluster'
+import { Follower } from '@libkv/testing/backend-cases/follower'
+import { startServers, waitFor } from '@libkv/testing/servers'
 import { consulUnderTest } from './consul-under-test.ts'
 
 clusterCases(consulUnderTest)

@@ -1,4 +1,4 @@
-import { unreachableCases } from '../../../tooling/backend-cases/unreachable.ts'
+import { unreachableCases } from '@libkv/testing/backend-cases/unreachable'
 import { consulUnderTest } from './consul-under-test.ts'
 
 // Clusters are in failover.heavy.ts.

@@ -1,5 +1,5 @@
 import { describe } from '@jest/globals'
-import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
+import { runningServers } from '@libkv/testing/backend-cases/running-servers'
 import { lockQueueCase } from './lock-queue.ts'
 
 describe('many watched keys of one directory of Consul', () => {

@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals'
 import { setMaxListeners } from 'node:events'
 import type { KVPair, Store } from '@libkv/core'
 import { consul } from '@libkv/consul'
-import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
-import { RequestCounter, startServers, waitFor } from '../../../tooling/servers/index.ts'
-import type { Servers } from '../../../tooling/servers/index.ts'
+import { runningServers } from '@libkv/testing/backend-cases/running-servers'
+import { RequestCounter, startServers, waitFor } from '@libkv/testing/servers'
+import type { Servers } from '@libkv/testing/servers'
 import { lockQueueCase, quiet } from './lock-queue.ts'
 
 /** Watches of single keys of one directory, each with the states that it has seen. */

@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals'
 import { consul } from '@libkv/consul'
 import { lockQueueDirectory } from '@libkv/core/driver'
-import { RequestCounter, waitFor } from '../../../tooling/servers/index.ts'
+import { RequestCounter, waitFor } from '@libkv/testing/servers'
 import { WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'
 
 /** Resolves when next to nothing is asked: polling would be twice a second for each watch. */

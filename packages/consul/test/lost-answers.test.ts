@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals'
 import { lockQueueDirectory } from '@libkv/core/driver'
-import { countedStore } from '../../../tooling/backend-cases/counted-store.ts'
-import { lostAnswerCases } from '../../../tooling/backend-cases/lost-answers.ts'
-import { waitFor } from '../../../tooling/servers/index.ts'
+import { countedStore } from '@libkv/testing/backend-cases/counted-store'
+import { lostAnswerCases } from '@libkv/testing/backend-cases/lost-answers'
+import { waitFor } from '@libkv/testing/servers'
 import { consulUnderTest } from './consul-under-test.ts'
 import { sessionsOf } from './support.ts'
 

@@ -1,4 +1,4 @@
-import { modelCases } from '../../../tooling/backend-cases/model.ts'
+import { modelCases } from '@libkv/testing/backend-cases/model'
 import { consulUnderTest } from './consul-under-test.ts'
 
 modelCases(consulUnderTest, 20)

@@ -1,4 +1,4 @@
-import { processLifetimeCases } from '../../../tooling/backend-cases/process-lifetime.ts'
+import { processLifetimeCases } from '@libkv/testing/backend-cases/process-lifetime'
 import { consulUnderTest } from './consul-under-test.ts'
 
 processLifetimeCases(consulUnderTest)

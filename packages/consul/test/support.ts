@@ -1,4 +1,4 @@
-import type { Servers } from '../../../tooling/servers/index.ts'
+import type { Servers } from '@libkv/testing/servers'
 
 export { MINIMUM_TTL } from './consul-under-test.ts'
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { runs } from '../../../tooling/backend-cases/runs.ts'
+import { runs } from '@libkv/testing/backend-cases/runs'
 import { LibkvError } from '../src/index.ts'
 import { openStore } from '../src/driver.ts'
 import type { Session, Store } from '../src/index.ts'

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { runs } from '../../../tooling/backend-cases/runs.ts'
+import { runs } from '@libkv/testing/backend-cases/runs'
 import { compareKeys } from '../src/index.ts'
 import { isInRanges, openStore, rangeOfPrefix } from '../src/driver.ts'
 import type { KeyRange } from '../src/driver.ts'

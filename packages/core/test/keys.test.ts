@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { runs } from '../../../tooling/backend-cases/runs.ts'
+import { runs } from '@libkv/testing/backend-cases/runs'
 import { compareKeys, isLibkvError, MAX_KEY_BYTES } from '../src/index.ts'
 import { canonicalDirectory, canonicalKey, isCanonicalKey } from '../src/contract/keys.ts'
 import { RESERVED_SEGMENT, lockQueueDirectory } from '../src/driver.ts'

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { runs } from '../../../tooling/backend-cases/runs.ts'
+import { runs } from '@libkv/testing/backend-cases/runs'
 import { check, put } from '../src/index.ts'
 import type { HeldLock, LockContender, LockOptions, Store } from '../src/index.ts'
 import { LockBench } from './lock-bench.ts'

@@ -9,7 +9,7 @@ import { isLibkvError } from '../src/index.ts'
 import { TlsSource } from '../src/driver.ts'
 import type { TlsOptions } from '../src/index.ts'
 
-const certificates = join(__dirname, '../../../tooling/servers/certs')
+const certificates = join(__dirname, '../../../tooling/testing/servers/certs')
 const pem = (name: string): string => readFileSync(join(certificates, name), 'utf8')
 const ca = pem('ca.pem')
 /** Two pairs of the same authority, to rotate between. */

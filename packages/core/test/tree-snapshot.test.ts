@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { runs } from '../../../tooling/backend-cases/runs.ts'
+import { runs } from '@libkv/testing/backend-cases/runs'
 import { compareKeys } from '../src/index.ts'
 import { lockQueueDirectory, openStore } from '../src/driver.ts'
 import type { Change } from '../src/driver.ts'

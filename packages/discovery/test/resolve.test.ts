@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { waitFor } from '@libkv/testing/servers'
 import { ManualRuntime } from '../../core/test/manual-runtime.ts'
-import { waitFor } from '../../../tooling/servers/index.ts'
 import { memory } from '@libkv/memory'
 import type { Store } from '@libkv/core'
 import { Discovery } from '../src/index.ts'

@@ -1,9 +1,9 @@
 import { describe } from '@jest/globals'
 import { discoveryConformance } from '@libkv/conformance'
 import { memory, memoryFaults } from '@libkv/memory'
-import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
-import { runnerOf } from '../../../tooling/backend-cases/suite-parts.ts'
-import type { SuitePart } from '../../../tooling/backend-cases/suite-parts.ts'
+import { runningServers } from '@libkv/testing/backend-cases/running-servers'
+import { runnerOf } from '@libkv/testing/backend-cases/suite-parts'
+import type { SuitePart } from '@libkv/testing/backend-cases/suite-parts'
 import { Discovery } from '../src/index.ts'
 import { targets } from './targets.ts'
 

@@ -1,8 +1,8 @@
+import type { BackendUnderTest } from '@libkv/testing/backend-cases/backend-under-test'
+import { selectedBackends } from '@libkv/testing/servers'
 import { consulUnderTest } from '../../consul/test/consul-under-test.ts'
 import { etcdUnderTest } from '../../etcd/test/etcd-under-test.ts'
 import { zookeeperUnderTest } from '../../zookeeper/test/zookeeper-under-test.ts'
-import type { BackendUnderTest } from '../../../tooling/backend-cases/backend-under-test.ts'
-import { selectedBackends } from '../../../tooling/servers/index.ts'
 
 const all: readonly BackendUnderTest[] = [etcdUnderTest, consulUnderTest, zookeeperUnderTest]
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals'
 import { Etcd3 } from 'etcd3'
-import { accessControlCases, denied } from '../../../tooling/backend-cases/access-control.ts'
-import { openOn } from '../../../tooling/backend-cases/backend-under-test.ts'
-import { Follower } from '../../../tooling/backend-cases/follower.ts'
-import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
-import { waitFor } from '../../../tooling/servers/index.ts'
-import type { EtcdCredentials } from '../../../tooling/servers/index.ts'
+import { accessControlCases, denied } from '@libkv/testing/backend-cases/access-control'
+import { openOn } from '@libkv/testing/backend-cases/backend-under-test'
+import { Follower } from '@libkv/testing/backend-cases/follower'
+import { runningServers } from '@libkv/testing/backend-cases/running-servers'
+import { waitFor } from '@libkv/testing/servers'
+import type { EtcdCredentials } from '@libkv/testing/servers'
 import { etcdUnderTest } from './etcd-under-test.ts'
 
 describe('etcd with users and roles', () => {

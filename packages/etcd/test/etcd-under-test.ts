@@ -1,7 +1,7 @@
 import { etcd } from '@libkv/etcd'
-import { RequestCounter } from '../../../tooling/servers/index.ts'
-import type { Servers } from '../../../tooling/servers/index.ts'
-import type { BackendUnderTest } from '../../../tooling/backend-cases/backend-under-test.ts'
+import { RequestCounter } from '@libkv/testing/servers'
+import type { Servers } from '@libkv/testing/servers'
+import type { BackendUnderTest } from '@libkv/testing/backend-cases/backend-under-test'
 import { etcdCapabilities } from '../src/etcd-driver.ts'
 
 /** etcd, as the cases that all backends share know it. */

@@ -1,4 +1,4 @@
-import { clusterCases } from '../../../tooling/backend-cases/cluster.ts'
+import { clusterCases } from '@libkv/testing/backend-cases/cluster'
 import { etcdUnderTest } from './etcd-under-test.ts'
 
 clusterCases(etcdUnderTest)

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
 import { put } from '@libkv/core'
 import { etcd } from '@libkv/etcd'
-import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
-import { unreachableCases } from '../../../tooling/backend-cases/unreachable.ts'
+import { runningServers } from '@libkv/testing/backend-cases/running-servers'
+import { unreachableCases } from '@libkv/testing/backend-cases/unreachable'
 import { etcdUnderTest } from './etcd-under-test.ts'
 
 // Clusters are in failover.heavy.ts.

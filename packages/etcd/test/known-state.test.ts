@@ -1,5 +1,5 @@
-import { knownStateCases } from '../../../tooling/backend-cases/known-state.ts'
-import { serverOptions } from '../../../tooling/backend-cases/server-options.ts'
+import { knownStateCases } from '@libkv/testing/backend-cases/known-state'
+import { serverOptions } from '@libkv/testing/backend-cases/server-options'
 import { EtcdDriver } from '../src/etcd-driver.ts'
 import { resolveEtcdOptions } from '../src/etcd-options.ts'
 

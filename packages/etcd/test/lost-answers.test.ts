@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { Etcd3 } from 'etcd3'
-import { countedStore } from '../../../tooling/backend-cases/counted-store.ts'
-import { lostAnswerCases } from '../../../tooling/backend-cases/lost-answers.ts'
+import { countedStore } from '@libkv/testing/backend-cases/counted-store'
+import { lostAnswerCases } from '@libkv/testing/backend-cases/lost-answers'
 import { etcdUnderTest } from './etcd-under-test.ts'
 
 const TXN = '/etcdserverpb.KV/Txn'

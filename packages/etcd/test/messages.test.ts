@@ -7,9 +7,9 @@ import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import type { ConnectionContext } from '@libkv/core/driver'
 import { etcd } from '@libkv/etcd'
-import { expectPlainMessage } from '../../../tooling/backend-cases/plain-message.ts'
-import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
-import { freePorts, waitFor } from '../../../tooling/servers/index.ts'
+import { expectPlainMessage } from '@libkv/testing/backend-cases/plain-message'
+import { runningServers } from '@libkv/testing/backend-cases/running-servers'
+import { freePorts, waitFor } from '@libkv/testing/servers'
 import { errorOf } from '../src/etcd-errors.ts'
 
 const unconnected = (text: string): string =>

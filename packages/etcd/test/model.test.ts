@@ -1,4 +1,4 @@
-import { modelCases } from '../../../tooling/backend-cases/model.ts'
+import { modelCases } from '@libkv/testing/backend-cases/model'
 import { etcdUnderTest } from './etcd-under-test.ts'
 
 modelCases(etcdUnderTest, 20)

@@ -1,4 +1,4 @@
-import { processLifetimeCases } from '../../../tooling/backend-cases/process-lifetime.ts'
+import { processLifetimeCases } from '@libkv/testing/backend-cases/process-lifetime'
 import { etcdUnderTest } from './etcd-under-test.ts'
 
 processLifetimeCases(etcdUnderTest)

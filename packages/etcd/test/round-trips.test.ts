@@ -1,6 +1,6 @@
 import { describe } from '@jest/globals'
-import { countedStore } from '../../../tooling/backend-cases/counted-store.ts'
-import { roundTripCases } from '../../../tooling/backend-cases/round-trips.ts'
+import { countedStore } from '@libkv/testing/backend-cases/counted-store'
+import { roundTripCases } from '@libkv/testing/backend-cases/round-trips'
 import { etcdUnderTest } from './etcd-under-test.ts'
 
 describe('etcd', () => {

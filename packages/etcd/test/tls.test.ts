@@ -1,5 +1,5 @@
-import { tlsMessageCases } from '../../../tooling/backend-cases/tls-messages.ts'
-import { tlsCases } from '../../../tooling/backend-cases/tls.ts'
+import { tlsMessageCases } from '@libkv/testing/backend-cases/tls-messages'
+import { tlsCases } from '@libkv/testing/backend-cases/tls'
 import { etcdUnderTest } from './etcd-under-test.ts'
 
 tlsCases(etcdUnderTest)

@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals'
-import { Follower } from '../../../tooling/backend-cases/follower.ts'
-import type { ProxiedStore } from '../../../tooling/backend-cases/proxied-store.ts'
+import { Follower } from '@libkv/testing/backend-cases/follower'
+import type { ProxiedStore } from '@libkv/testing/backend-cases/proxied-store'
 
 /** A watch that is cut off three times while it catches up with that many revisions. */
 export function watchBehindCase(proxied: ProxiedStore, revisions: number): void {

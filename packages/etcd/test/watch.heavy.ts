@@ -1,5 +1,5 @@
 import { describe } from '@jest/globals'
-import { proxiedStore } from '../../../tooling/backend-cases/proxied-store.ts'
+import { proxiedStore } from '@libkv/testing/backend-cases/proxied-store'
 import { etcdUnderTest } from './etcd-under-test.ts'
 import { watchBehindCase } from './watch-behind.ts'
 

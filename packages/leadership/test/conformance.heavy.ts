@@ -1,4 +1,4 @@
-import { namespaced } from '../../../tooling/backend-cases/suite-parts.ts'
+import { namespaced } from '@libkv/testing/backend-cases/suite-parts'
 import { leadershipSuite } from './suite.ts'
 
 leadershipSuite(namespaced, () => true)

@@ -1,4 +1,4 @@
-import { quick } from '../../../tooling/backend-cases/suite-parts.ts'
+import { quick } from '@libkv/testing/backend-cases/suite-parts'
 import { leadershipSuite } from './suite.ts'
 import { first } from './targets.ts'
 

@@ -1,8 +1,8 @@
 import { afterEach, expect, it } from '@jest/globals'
 import type { Store } from '@libkv/core'
 import { lockQueueDirectory } from '@libkv/core/driver'
-import type { BackendUnderTest } from '../../../tooling/backend-cases/backend-under-test.ts'
-import { startServers, waitFor } from '../../../tooling/servers/index.ts'
+import type { BackendUnderTest } from '@libkv/testing/backend-cases/backend-under-test'
+import { startServers, waitFor } from '@libkv/testing/servers'
 import { WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'
 import { Candidate, Follower } from '../src/index.ts'
 

@@ -1,5 +1,5 @@
 import { describe, it } from '@jest/globals'
-import { modelTest } from '../../../tooling/backend-cases/model/model-test.ts'
+import { modelTest } from '@libkv/testing/backend-cases/model/model-test'
 import { memory } from '../src/index.ts'
 
 let count = 0

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import type { KVPair, Store } from '@libkv/core'
+import { modelTest } from '@libkv/testing/backend-cases/model/model-test'
 import { memory } from '../src/index.ts'
-import { modelTest } from '../../../tooling/backend-cases/model/model-test.ts'
 
 let count = 0
 const open = (): Store => memory([`model-${String(++count)}`])

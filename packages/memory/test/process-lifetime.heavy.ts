@@ -1,3 +1,3 @@
-import { lifetimeCases } from '../../../tooling/backend-cases/process-lifetime.ts'
+import { lifetimeCases } from '@libkv/testing/backend-cases/process-lifetime'
 
 lifetimeCases('memory', () => ['lifetime'])

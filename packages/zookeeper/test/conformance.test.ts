@@ -1,5 +1,5 @@
-import { conformanceOn } from '../../../tooling/backend-cases/conformance-on.ts'
-import { quick } from '../../../tooling/backend-cases/suite-parts.ts'
+import { conformanceOn } from '@libkv/testing/backend-cases/conformance-on'
+import { quick } from '@libkv/testing/backend-cases/suite-parts'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 // The same in a namespace: tooling/runners, and matrix/ on the other kinds of servers.

@@ -1,4 +1,4 @@
-import { clusterCases } from '../../../tooling/backend-cases/cluster.ts'
+import { clusterCases } from '@libkv/testing/backend-cases/cluster'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 clusterCases(zookeeperUnderTest)

@@ -1,4 +1,4 @@
-import { unreachableCases } from '../../../tooling/backend-cases/unreachable.ts'
+import { unreachableCases } from '@libkv/testing/backend-cases/unreachable'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 // A cluster is three virtual machines: failover.heavy.ts.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { systemRuntime } from '@libkv/core/driver'
 import { zookeeper } from '@libkv/zookeeper'
-import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
+import { runningServers } from '@libkv/testing/backend-cases/running-servers'
 import { WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'
 import { ZooKeeperClient } from '../src/client/index.ts'
 import { TICK_TIME } from './zookeeper-under-test.ts'

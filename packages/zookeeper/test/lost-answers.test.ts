@@ -1,6 +1,6 @@
 import { beforeAll, describe } from '@jest/globals'
-import { countedStore } from '../../../tooling/backend-cases/counted-store.ts'
-import { lostAnswerCases } from '../../../tooling/backend-cases/lost-answers.ts'
+import { countedStore } from '@libkv/testing/backend-cases/counted-store'
+import { lostAnswerCases } from '@libkv/testing/backend-cases/lost-answers'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 describe('zookeeper', () => {

@@ -1,4 +1,4 @@
-import { modelCases } from '../../../tooling/backend-cases/model.ts'
+import { modelCases } from '@libkv/testing/backend-cases/model'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 modelCases(zookeeperUnderTest, 100)

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Store } from '@libkv/core'
-import { Follower } from '../../../tooling/backend-cases/follower.ts'
-import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
-import { waitFor } from '../../../tooling/servers/index.ts'
-import { ZooKeeperCounter } from '../../../tooling/servers/zookeeper-counter.ts'
+import { Follower } from '@libkv/testing/backend-cases/follower'
+import { runningServers } from '@libkv/testing/backend-cases/running-servers'
+import { waitFor } from '@libkv/testing/servers'
+import { ZooKeeperCounter } from '@libkv/testing/servers/zookeeper-counter'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 /** A server that answers what came with 3.6 as those before do. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { CREATOR_ALL, OPEN, PERMISSION, READ_ONLY, zookeeper } from '@libkv/zookeeper'
 import type { AclEntry } from '@libkv/zookeeper'
-import { serverOptions } from '../../../tooling/backend-cases/server-options.ts'
+import { serverOptions } from '@libkv/testing/backend-cases/server-options'
 import { resolveZooKeeperOptions } from '../src/zookeeper-options.ts'
 
 /** Options as a program without types may give them. */

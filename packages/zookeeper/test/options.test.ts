@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { OPEN, zookeeper } from '@libkv/zookeeper'
 import type { ZooKeeperOptions } from '@libkv/zookeeper'
-import { serverOptions } from '../../../tooling/backend-cases/server-options.ts'
+import { serverOptions } from '@libkv/testing/backend-cases/server-options'
 import { resolveZooKeeperOptions } from '../src/zookeeper-options.ts'
 
 const digest = { scheme: 'digest', username: 'u', password: 'p' } as const

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { compareKeys } from '@libkv/core'
 import { RESERVED_SEGMENT } from '@libkv/core/driver'
-import { runs } from '../../../tooling/backend-cases/runs.ts'
+import { runs } from '@libkv/testing/backend-cases/runs'
 import { directoryOf, keyOfChild, keyOfPath, pathOf, recordOf } from '../src/zookeeper-paths.ts'
 
 // What ZooKeeper refuses in a path: org.apache.zookeeper.common.PathUtils.

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import type { HeldLock, Store } from '@libkv/core'
-import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
-import { FaultProxy, waitFor } from '../../../tooling/servers/index.ts'
+import { runningServers } from '@libkv/testing/backend-cases/running-servers'
+import { FaultProxy, waitFor } from '@libkv/testing/servers'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 /** Longer than any process here takes, on a busy machine too. */

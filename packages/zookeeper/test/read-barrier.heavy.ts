@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
+import { runningServers } from '@libkv/testing/backend-cases/running-servers'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 const ROUNDS = 500

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { zookeeper } from '@libkv/zookeeper'
-import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
-import { ZooKeeperCounter } from '../../../tooling/servers/zookeeper-counter.ts'
+import { runningServers } from '@libkv/testing/backend-cases/running-servers'
+import { ZooKeeperCounter } from '@libkv/testing/servers/zookeeper-counter'
 
 describe('what goes ahead of a read', () => {
   const servers = runningServers('zookeeper')

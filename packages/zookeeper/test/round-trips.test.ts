@@ -1,7 +1,7 @@
 import { beforeEach, describe } from '@jest/globals'
-import { countedStore } from '../../../tooling/backend-cases/counted-store.ts'
-import { roundTripCases } from '../../../tooling/backend-cases/round-trips.ts'
-import { waitFor } from '../../../tooling/servers/index.ts'
+import { countedStore } from '@libkv/testing/backend-cases/counted-store'
+import { roundTripCases } from '@libkv/testing/backend-cases/round-trips'
+import { waitFor } from '@libkv/testing/servers'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 describe('zookeeper', () => {

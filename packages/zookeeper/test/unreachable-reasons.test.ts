@@ -4,9 +4,9 @@ import type { AddressInfo, Server } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import type { LibkvError, Store, StoreOptions, TlsOptions } from '@libkv/core'
 import { zookeeper } from '@libkv/zookeeper'
-import { runningServers } from '../../../tooling/backend-cases/running-servers.ts'
-import { freePorts } from '../../../tooling/servers/index.ts'
-import type { ClientTls } from '../../../tooling/servers/index.ts'
+import { runningServers } from '@libkv/testing/backend-cases/running-servers'
+import { freePorts } from '@libkv/testing/servers'
+import type { ClientTls } from '@libkv/testing/servers'
 import { expiredCertificate } from './expired-certificate.ts'
 
 /** Long enough for several attempts on a busy machine. */

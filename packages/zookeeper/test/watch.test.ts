@@ -1,6 +1,6 @@
 import { describe } from '@jest/globals'
-import { proxiedStore } from '../../../tooling/backend-cases/proxied-store.ts'
-import { watchFaultCases } from '../../../tooling/backend-cases/watch-faults.ts'
+import { proxiedStore } from '@libkv/testing/backend-cases/proxied-store'
+import { watchFaultCases } from '@libkv/testing/backend-cases/watch-faults'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 describe('a watch on zookeeper', () => {

@@ -1,7 +1,7 @@
 import { zookeeper } from '@libkv/zookeeper'
-import type { BackendUnderTest } from '../../../tooling/backend-cases/backend-under-test.ts'
-import type { Servers } from '../../../tooling/servers/index.ts'
-import { ZooKeeperCounter } from '../../../tooling/servers/zookeeper-counter.ts'
+import type { BackendUnderTest } from '@libkv/testing/backend-cases/backend-under-test'
+import type { Servers } from '@libkv/testing/servers'
+import { ZooKeeperCounter } from '@libkv/testing/servers/zookeeper-counter'
 import { zookeeperCapabilities } from '../src/zookeeper-driver.ts'
 
 /** The `tickTime` of the test servers, in milliseconds. */

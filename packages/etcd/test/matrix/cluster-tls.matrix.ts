@@ -1,4 +1,4 @@
-import { conformanceOn } from '../../../../tooling/backend-cases/conformance-on.ts'
+import { conformanceOn } from '@libkv/testing/backend-cases/conformance-on'
 import { etcdUnderTest } from '../etcd-under-test.ts'
 
 conformanceOn(etcdUnderTest, { nodes: 3, security: 'tls' })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { startServers, waitFor } from '../../../../tooling/servers/index.ts'
+import { startServers, waitFor } from '@libkv/testing/servers'
 import { clientOf, statesOf, within } from './support.ts'
 
 describe('an ensemble', () => {

@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals'
-import { waitFor } from '../../../../tooling/servers/index.ts'
-import type { FaultProxy } from '../../../../tooling/servers/index.ts'
+import { waitFor } from '@libkv/testing/servers'
+import type { FaultProxy } from '@libkv/testing/servers'
 import type { ZooKeeperClient } from '../../src/client/index.ts'
 import { recorder, statesOf } from './support.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { startServers, waitFor } from '../../../../tooling/servers/index.ts'
-import type { Servers } from '../../../../tooling/servers/index.ts'
+import { startServers, waitFor } from '@libkv/testing/servers'
+import type { Servers } from '@libkv/testing/servers'
 import {
   CREATOR_ALL,
   digestIdentity,

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals'
-import { startServers } from '../../../../tooling/servers/index.ts'
+import { startServers } from '@libkv/testing/servers'
 import { run } from './support.ts'
 
 /** A client whose connection is reset that many times. */
@@ -8,7 +8,7 @@ export function resetsCase(resets: number): void {
     await using servers = await startServers('zookeeper')
     // In a process of its own, whose death would be noticed: a native client dies of the first ones.
     const { code, output } = await run(`
-    const { FaultProxy } = await import('./tooling/servers/fault-proxy.ts')
+    const { FaultProxy } = await import('@libkv/testing/servers/fault-proxy')
     const proxy = await FaultProxy.to('${servers.endpoints[0] ?? ''}')
     const client = new ZooKeeperClient({ servers: [proxy.endpoint], runtime, sessionTimeout: 30_000 })
     const sessions = new Set()

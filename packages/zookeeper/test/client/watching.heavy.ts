@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe } from '@jest/globals'
-import { FaultProxy, startServers } from '../../../../tooling/servers/index.ts'
-import type { Servers } from '../../../../tooling/servers/index.ts'
+import { FaultProxy, startServers } from '@libkv/testing/servers'
+import type { Servers } from '@libkv/testing/servers'
 import type { ZooKeeperClient } from '../../src/client/index.ts'
 import { manyWatchesCase } from './many-watches.ts'
 import { clientOf } from './support.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { FaultProxy, startServers, waitFor } from '../../../../tooling/servers/index.ts'
-import type { Servers } from '../../../../tooling/servers/index.ts'
+import { FaultProxy, startServers, waitFor } from '@libkv/testing/servers'
+import type { Servers } from '@libkv/testing/servers'
 import type { ZooKeeperClient } from '../../src/client/index.ts'
 import { manyWatchesCase } from './many-watches.ts'
 import { bytes, clientOf, recorder, statesOf } from './support.ts'

@@ -1,4 +1,4 @@
-import { conformanceOn } from '../../../../tooling/backend-cases/conformance-on.ts'
+import { conformanceOn } from '@libkv/testing/backend-cases/conformance-on'
 import { zookeeperUnderTest } from '../zookeeper-under-test.ts'
 
 conformanceOn(zookeeperUnderTest, { nodes: 3, security: 'auth' })

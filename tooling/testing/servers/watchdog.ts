@@ -33,7 +33,7 @@ class Watchdog {
   }
 
   #start(): ChildProcess {
-    const script = repositoryPath('tooling', 'servers', 'watchdog.mjs')
+    const script = repositoryPath('tooling', 'testing', 'servers', 'watchdog.mjs')
     const child = spawn(process.execPath, [script, JSON.stringify(dockerAddress() ?? null)], {
       detached: true, // an interrupt from the keyboard is not for it
       stdio: ['pipe', 'ignore', 'ignore'],

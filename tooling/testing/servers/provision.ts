@@ -75,7 +75,9 @@ async function findImage(backend: Backend, tried: string[]): Promise<Provision |
     const version = labels['org.libkv.test.version'] ?? image.slice(image.lastIndexOf(':') + 1)
     return { kind: 'container', image, version }
   }
-  tried.push(`image ${local}: not there (make it: tooling/servers/debian-servers.sh ${backend})`)
+  tried.push(
+    `image ${local}: not there (make it: tooling/testing/servers/debian-servers.sh ${backend})`,
+  )
   if (offline()) {
     tried.push(`image ${official}: not there, and not pulled because LIBKV_TEST_OFFLINE=1`)
     return undefined
@@ -144,7 +146,7 @@ async function decide(
     [
       `No ${backend} server for the tests. Tried:`,
       ...tried.map((line) => `  - ${line}`),
-      `Start a Docker daemon (tooling/servers/ensure-docker.sh), or set ${prefix}_ENDPOINTS, ${prefix}_IMAGE or ${prefix}_BIN` +
+      `Start a Docker daemon (tooling/testing/servers/ensure-docker.sh), or set ${prefix}_ENDPOINTS, ${prefix}_IMAGE or ${prefix}_BIN` +
         `${backend === 'zookeeper' ? ' and LIBKV_TEST_JAVA_BIN' : ''}, or name other backends in LIBKV_TEST_BACKENDS.`,
     ].join('\n'),
   )

@@ -1,4 +1,4 @@
-import { WAIT_TIMEOUT } from '../../packages/conformance/src/wait-for.ts'
+import { WAIT_TIMEOUT } from '../../../packages/conformance/src/wait-for.ts'
 
 export interface WaitOptions {
   /** What is being waited for, for the error: "Gave up after 5000 ms waiting for …". */

@@ -145,7 +145,7 @@ export async function findProgram(backend: Backend): Promise<Program | Missing> 
 
 /** Fetches Debian's packages of the named programs into the cache. Throws with what the script said. */
 export async function fetchPrograms(names: readonly string[]): Promise<void> {
-  const script = repositoryPath('tooling', 'servers', 'debian-servers.sh')
+  const script = repositoryPath('tooling', 'testing', 'servers', 'debian-servers.sh')
   try {
     await promisify(execFile)('bash', [script, '--fetch-only', ...names], { timeout: 300_000 })
   } catch (error) {

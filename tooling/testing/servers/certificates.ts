@@ -15,7 +15,7 @@ export interface ClientTls {
 }
 
 function pem(name: string): string {
-  return readFileSync(repositoryPath('tooling', 'servers', 'certs', name), 'utf8')
+  return readFileSync(repositoryPath('tooling', 'testing', 'servers', 'certs', name), 'utf8')
 }
 
 export function clientTls(): ClientTls {
