@@ -1,4 +1,4 @@
-import { waitFor } from '@libkv/testing/servers'
+import { waitFor } from '@libkv/testing'
 import { clock } from './candidate-log.ts'
 import { PATIENCE } from './election.ts'
 import type { Inflict } from './election.ts'

@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net'
 
 import { describe, expect, it } from '@jest/globals'
 
-import { RequestCounter, startServers, waitFor } from '@libkv/testing/servers'
+import { waitFor } from '@libkv/testing'
+import { RequestCounter, startServers } from '@libkv/testing/servers'
 import type { FaultProxy } from '@libkv/testing/servers'
 
 /** One gRPC message: the prefix and strings as the fields 1, 2, …. */

@@ -4,8 +4,9 @@ import type { AddressInfo, Socket } from 'node:net'
 
 import { describe, expect, it } from '@jest/globals'
 
+import { waitFor } from '@libkv/testing'
 import { answersTo } from '@libkv/testing/servers/answers'
-import { FaultProxy, waitFor } from '@libkv/testing/servers'
+import { FaultProxy } from '@libkv/testing/servers'
 
 /** A server that answers every chunk with itself, and a proxy to it. */
 async function echo(): Promise<{ proxy: FaultProxy; heard: () => string } & AsyncDisposable> {

@@ -5,8 +5,9 @@ import { createConnection } from 'node:net'
 
 import { describe, expect, it } from '@jest/globals'
 
+import { waitFor } from '@libkv/testing'
 import type { Backend, ServerNode, ServerOptions, Servers } from '@libkv/testing/servers'
-import { selectedBackends, startServers, waitFor } from '@libkv/testing/servers'
+import { selectedBackends, startServers } from '@libkv/testing/servers'
 import { httpRequest } from '@libkv/testing/servers/http-request'
 import type { HttpRequest } from '@libkv/testing/servers/http-request'
 import { ZooKeeperSession } from '@libkv/testing/servers/zookeeper-wire'

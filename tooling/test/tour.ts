@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { waitFor } from '@libkv/testing/servers'
+import { waitFor } from '@libkv/testing'
 
 const root = join(__dirname, '../..')
 

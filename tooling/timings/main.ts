@@ -2,9 +2,9 @@
 // `npm run timings`, or `npm run timings -- etcd`. Tests assert no durations; this does, relative to the probe and to how late
 // timers fire on this machine.
 import { Candidate, Follower } from '@libkv/leadership'
+import { Lateness, waitFor } from '@libkv/testing'
 import { selectedBackends, startServers } from '@libkv/testing/servers'
 import type { Backend } from '@libkv/testing/servers'
-import { Lateness, waitFor } from '../../packages/conformance/src/wait-for.ts'
 import { backendOf } from '../elections/backends.ts'
 import { rawWrite } from './probe.ts'
 
@@ -32,7 +32,7 @@ async function firstSuccess(write: () => Promise<unknown>): Promise<number> {
   begin()
   const timer = setInterval(begin, 50)
   try {
-    await waitFor('a write succeeds', () => took !== undefined)
+    await waitFor(() => took !== undefined, { what: 'a write to succeed' })
   } finally {
     clearInterval(timer)
   }
@@ -78,7 +78,9 @@ async function handOver(backend: Backend): Promise<Timing[]> {
   const next = new Candidate(other, 'leader', { id: 'next', ttl: 60_000 })
   const elected = next.campaign()
   const follower = new Follower(one, 'leader')
-  await waitFor('both are in the queue', async () => (await follower.candidates()).length === 2)
+  await waitFor(async () => (await follower.candidates()).length === 2, {
+    what: 'two contenders in the queue',
+  })
   using lateness = new Lateness()
   const start = performance.now()
   await first.stop()

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals'
 import { consul } from '@libkv/consul'
 import Consul from 'consul'
+import { waitFor } from '@libkv/testing'
 import { accessControlCases, denied } from '@libkv/testing/backend-cases/access-control'
 import { openOn } from '@libkv/testing/backend-cases/backend-under-test'
 import { runningServers } from '@libkv/testing/backend-cases/running-servers'
-import { waitFor } from '@libkv/testing/servers'
 import type { ConsulCredentials } from '@libkv/testing/servers'
 import { consulUnderTest } from './consul-under-test.ts'
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
+import { waitFor } from '@libkv/testing'
 import { clusterCases } from '@libkv/testing/backend-cases/cluster'
 import { Follower } from '@libkv/testing/backend-cases/follower'
-import { startServers, waitFor } from '@libkv/testing/servers'
+import { startServers } from '@libkv/testing/servers'
 import { consulUnderTest } from './consul-under-test.ts'
 
 clusterCases(consulUnderTest)

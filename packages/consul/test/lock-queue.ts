@@ -1,8 +1,8 @@
 import { expect, it } from '@jest/globals'
 import { consul } from '@libkv/consul'
 import { lockQueueDirectory } from '@libkv/core/driver'
-import { RequestCounter, waitFor } from '@libkv/testing/servers'
-import { WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'
+import { WAIT_TIMEOUT, waitFor } from '@libkv/testing'
+import { RequestCounter } from '@libkv/testing/servers'
 
 /** Resolves when next to nothing is asked: polling would be twice a second for each watch. */
 export async function quiet(counter: RequestCounter): Promise<void> {

@@ -1,8 +1,8 @@
 import { describe, it } from '@jest/globals'
 import { lockQueueDirectory } from '@libkv/core/driver'
+import { waitFor } from '@libkv/testing'
 import { countedStore } from '@libkv/testing/backend-cases/counted-store'
 import { lostAnswerCases } from '@libkv/testing/backend-cases/lost-answers'
-import { waitFor } from '@libkv/testing/servers'
 import { consulUnderTest } from './consul-under-test.ts'
 import { sessionsOf } from './support.ts'
 

@@ -3,8 +3,9 @@ import { put } from '@libkv/core'
 import type { Store } from '@libkv/core'
 import { consul } from '@libkv/consul'
 import Consul from 'consul'
+import { waitFor } from '@libkv/testing'
 import { runningServers } from '@libkv/testing/backend-cases/running-servers'
-import { FaultProxy, RequestCounter, startServers, waitFor } from '@libkv/testing/servers'
+import { FaultProxy, RequestCounter, startServers } from '@libkv/testing/servers'
 import type { Servers } from '@libkv/testing/servers'
 
 /** What Consul and npm `consul` make of it comes first in each case, and then what libkv makes of that. */

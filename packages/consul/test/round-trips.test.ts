@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { put } from '@libkv/core'
 import { lockQueueDirectory } from '@libkv/core/driver'
+import { waitFor } from '@libkv/testing'
 import { countedStore } from '@libkv/testing/backend-cases/counted-store'
 import { roundTripCases } from '@libkv/testing/backend-cases/round-trips'
-import { waitFor } from '@libkv/testing/servers'
 import { consulUnderTest } from './consul-under-test.ts'
 
 describe('Consul', () => {

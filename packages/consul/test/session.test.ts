@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Store } from '@libkv/core'
 import { consul } from '@libkv/consul'
+import { atMost, waitFor } from '@libkv/testing'
 import { renewal } from '@libkv/testing/backend-cases/renewal'
-import { FaultProxy, startServers, waitFor } from '@libkv/testing/servers'
+import { FaultProxy, startServers } from '@libkv/testing/servers'
 import type { Servers } from '@libkv/testing/servers'
-import { atMost } from '../../conformance/src/wait-for.ts'
 import { MINIMUM_TTL, sessionsOf } from './support.ts'
 
 const options = { minimumTtl: MINIMUM_TTL }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals'
 import { consul } from '@libkv/consul'
+import { atMost } from '@libkv/testing'
 import { Follower } from '@libkv/testing/backend-cases/follower'
 import { proxiedStore } from '@libkv/testing/backend-cases/proxied-store'
 import { runningServers } from '@libkv/testing/backend-cases/running-servers'
 import { watchFaultCases } from '@libkv/testing/backend-cases/watch-faults'
 import { RequestCounter } from '@libkv/testing/servers'
-import { atMost } from '../../conformance/src/wait-for.ts'
 import { consulUnderTest } from './consul-under-test.ts'
 
 describe('a watch on Consul', () => {

@@ -1,12 +1,12 @@
 import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel'
 import { memory, memoryFaults } from '@libkv/memory'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { waitFor } from '@libkv/testing'
 import { callChannel, sessionChannel, watchChannel } from '../src/index.ts'
 import { openStore } from '../src/driver.ts'
 import type { CallMessage, SessionMessage, Store, WatchMessage } from '../src/index.ts'
 import { ManualRuntime } from './manual-runtime.ts'
 import { hangs, ScriptedDriver } from './scripted-driver.ts'
-import { waitFor } from './wait-for.ts'
 
 describe('the channel of calls', () => {
   const events: [string, CallMessage][] = []
@@ -162,7 +162,7 @@ describe('the channel of watches', () => {
       if (pair !== null) break
       await kv.put('a', '1')
     }
-    await waitFor('the watch has ended', () => events.at(-1)?.event === 'ended')
+    await waitFor(() => events.at(-1)?.event === 'ended', { what: 'the end of the watch' })
     unsubscribe('libkv:watch', onMessage)
     expect(events.map(({ backend, key, event }) => [backend, key, event])).toEqual([
       ['memory', 'a', 'opened'],

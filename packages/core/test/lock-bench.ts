@@ -1,9 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { memory, memoryFaults } from '@libkv/memory'
 import type { MemoryFaults } from '@libkv/memory'
+import { waitFor } from '@libkv/testing'
 import { RESERVED_SEGMENT } from '../src/driver.ts'
 import type { CallMessage, Store, StoreOptions } from '../src/index.ts'
-import { waitFor } from './wait-for.ts'
 
 const STARTED = 'tracing:libkv:call:start'
 
@@ -62,16 +62,17 @@ export class LockBench implements AsyncDisposable {
 
   /** Waits until so many contenders are in the line. */
   async inLine(contenders: number): Promise<void> {
-    await waitFor(`${String(contenders)} contenders are in line`, async () => {
-      return (await this.ownKeys()).length === contenders
+    await waitFor(async () => (await this.ownKeys()).length === contenders, {
+      what: `${String(contenders)} contenders in line`,
+      every: 1,
     })
   }
 
   /** Waits until no key and no session is left of what was. */
   async isClean(): Promise<void> {
-    await waitFor('nothing is left behind', async () => {
-      return (await this.#outside.keys('')).length === 0 && this.faults.sessions === 0
-    })
+    const areGone = async (): Promise<boolean> =>
+      (await this.#outside.keys('')).length === 0 && this.faults.sessions === 0
+    await waitFor(areGone, { what: 'all keys and sessions to be gone', every: 1 })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals'
+import { atMost, waitFor } from '@libkv/testing'
 import { withLock } from '../src/index.ts'
 import type { HeldLock, Locker, LockOptions, Session, Store } from '../src/index.ts'
 import { LockBench } from './lock-bench.ts'
 import { ListenerCount } from './listener-count.ts'
 import { Outcome, refusal } from './outcome.ts'
-import { atMost, waitFor } from './wait-for.ts'
 
 /** More than the library makes for taking a lock and giving it back. */
 const CALLS = 12
@@ -101,10 +101,9 @@ describe.each([
         .catch((error: unknown) => error)
       if (!bench.triggered) return
       expect(outcome).toBe(reason)
-      await waitFor(
-        'the place in line is given up',
-        async () => (await bench.ownKeys()).length === 0,
-      )
+      await waitFor(async () => (await bench.ownKeys()).length === 0, {
+        what: 'the place in line to be given up',
+      })
       expect(await bench.shown('jobs')).toBeUndefined()
       if (shared) expect(chosen.session?.isAlive()).toBe(true)
       await chosen.session?.close()
@@ -122,7 +121,7 @@ describe.each([
     const waiting = new Outcome(kv.newLock('jobs', chosen).lock({ signal: controller.signal }))
     await bench.inLine(2)
     controller.abort()
-    await waitFor('the call settles', () => waiting.state === 'rejected')
+    await waitFor(() => waiting.state === 'rejected', { what: 'the call to settle' })
     await bench.inLine(1)
     await refusal(kv.newLock('jobs', chosen).lock({ timeout: 20 }), 'TIMEOUT')
     await bench.inLine(1)
@@ -144,7 +143,7 @@ describe.each([
     await bench.inLine(2)
     bench.faults.disconnect()
     controller.abort()
-    await waitFor('the call settles', () => waiting.state === 'rejected')
+    await waitFor(() => waiting.state === 'rejected', { what: 'the call to settle' })
     await pause(100)
     bench.faults.reconnect()
     await bench.inLine(1)
@@ -215,7 +214,7 @@ describe('waiting for a lock', () => {
     const { holder, order, waits } = await line(bench, 200)
     bench.faults.disconnect()
     // The session of B is over on the server, too.
-    await waitFor('the session is gone', () => bench.faults.sessions === 2)
+    await waitFor(() => bench.faults.sessions === 2, { what: 'the session to be gone' })
     await pause(50)
     bench.faults.reconnect()
     await bench.inLine(3)
@@ -229,7 +228,7 @@ describe('waiting for a lock', () => {
     await using bench = new LockBench()
     const { holder, order, waits } = await line(bench, 300)
     bench.faults.dropSessions()
-    await waitFor('the holder knows', () => !holder.isHeld())
+    await waitFor(() => !holder.isHeld(), { what: 'the holder to notice' })
     await Promise.all(waits)
     expect([...order].sort()).toEqual(['b', 'c'])
     await bench.isClean()
@@ -410,7 +409,7 @@ describe('a lock that is held', () => {
     const sessions: number[] = []
     held.signal.addEventListener('abort', () => sessions.push(bench.faults.sessions))
     bench.faults.disconnect()
-    await waitFor('the lock is lost', () => !held.isHeld())
+    await waitFor(() => !held.isHeld(), { what: 'the loss of the lock' })
     // The server still had it: nobody else could have taken it before.
     expect(sessions).toEqual([1])
     expect(locker.isHeld()).toBe(false)
@@ -432,7 +431,7 @@ describe('a lock that is held', () => {
     await using bench = new LockBench()
     const { held, reasons } = await hold(bench)
     await bench.outside.delete('app/jobs')
-    await waitFor('the lock is lost', () => !held.isHeld())
+    await waitFor(() => !held.isHeld(), { what: 'the loss of the lock' })
     expect(reasons).toEqual([expect.objectContaining({ code: 'LOCK_LOST' })])
     await bench.isClean()
   })

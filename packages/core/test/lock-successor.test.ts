@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { waitFor } from '@libkv/testing'
 import { runs } from '@libkv/testing/backend-cases/runs'
 import { check, put } from '../src/index.ts'
 import type { HeldLock, LockContender, LockOptions, Store } from '../src/index.ts'
 import { LockBench } from './lock-bench.ts'
 import { refusal } from './outcome.ts'
-import { waitFor } from './wait-for.ts'
 
 /** Those who want one lock, by name, and who has it. */
 class Contest {
@@ -69,13 +69,15 @@ class Contest {
   }
 
   async isOrdered(...names: string[]): Promise<void> {
-    await waitFor(`the line is ${names.join()}`, async () => {
-      return String(await this.order()) === String(names)
+    await waitFor(async () => String(await this.order()) === String(names), {
+      what: `the line ${names.join()}`,
+      every: 1,
     })
-    await waitFor(`${names[0] ?? 'nobody'} holds`, () => {
+    const holds = (): boolean => {
       const isHeld = this.holder?.held.isHeld() === true
       return names[0] === undefined ? !isHeld : isHeld && this.holder?.name === names[0]
-    })
+    }
+    await waitFor(holds, { what: `${names[0] ?? 'nobody'} to hold the lock`, every: 1 })
   }
 
   /** There was one holder at a time, and the tokens grew. */
@@ -107,7 +109,8 @@ async function contestOf(size: number): Promise<Contest> {
     await contest.join()
     await bench.inLine(i)
   }
-  if (size > 0) await waitFor('the first one holds', () => contest.holder !== undefined)
+  const isHeld = (): boolean => size === 0 || contest.holder !== undefined
+  await waitFor(isHeld, { what: 'the first one to hold the lock', every: 1 })
   return contest
 }
 

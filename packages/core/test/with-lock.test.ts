@@ -1,9 +1,9 @@
 import { memory, memoryFaults } from '@libkv/memory'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { waitFor } from '@libkv/testing'
 import { withLock } from '../src/index.ts'
 import type { Store } from '../src/index.ts'
 import { refusal } from './outcome.ts'
-import { waitFor } from './wait-for.ts'
 
 let kv: Store
 let name: string
@@ -64,7 +64,7 @@ describe('withLock()', () => {
     const error = await refusal(
       withLock(kv, 'jobs', async (signal) => {
         memoryFaults(name).dropSessions()
-        await waitFor('the work is told', () => signal.aborted)
+        await waitFor(() => signal.aborted, { what: 'the signal of the work' })
         reason = signal.reason
       }),
       'LOCK_LOST',

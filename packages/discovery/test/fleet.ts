@@ -1,5 +1,5 @@
 import type { Store, StoreOptions } from '@libkv/core'
-import { waitFor } from '@libkv/testing/servers'
+import { waitFor } from '@libkv/testing'
 import { TestRuntime } from '../../conformance/src/test-runtime.ts'
 import { Discovery } from '../src/index.ts'
 import type { Registration } from '../src/index.ts'

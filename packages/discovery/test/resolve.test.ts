@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import { waitFor } from '@libkv/testing/servers'
+import { waitFor } from '@libkv/testing'
 import { ManualRuntime } from '../../core/test/manual-runtime.ts'
 import { memory } from '@libkv/memory'
 import type { Store } from '@libkv/core'

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals'
 import type { Store, StoreOptions } from '@libkv/core'
+import { Lateness, WAIT_TIMEOUT, waitFor } from '@libkv/testing'
 import { runningServers } from '@libkv/testing/backend-cases/running-servers'
-import { FaultProxy, waitFor } from '@libkv/testing/servers'
+import { FaultProxy } from '@libkv/testing/servers'
 import type { ServerNode } from '@libkv/testing/servers'
-import { Lateness, WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'
 import { Fleet, Spectator, now, sleep } from './fleet.ts'
 import { targets } from './targets.ts'
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals'
 import { Etcd3 } from 'etcd3'
+import { waitFor } from '@libkv/testing'
 import { accessControlCases, denied } from '@libkv/testing/backend-cases/access-control'
 import { openOn } from '@libkv/testing/backend-cases/backend-under-test'
 import { Follower } from '@libkv/testing/backend-cases/follower'
 import { runningServers } from '@libkv/testing/backend-cases/running-servers'
-import { waitFor } from '@libkv/testing/servers'
 import type { EtcdCredentials } from '@libkv/testing/servers'
 import { etcdUnderTest } from './etcd-under-test.ts'
 

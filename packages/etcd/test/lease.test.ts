@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { etcd } from '@libkv/etcd'
 import { Etcd3 } from 'etcd3'
+import { waitFor } from '@libkv/testing'
 import { proxiedStore } from '@libkv/testing/backend-cases/proxied-store'
 import { sessionFaultCases } from '@libkv/testing/backend-cases/session-faults'
-import { startServers, waitFor } from '@libkv/testing/servers'
+import { startServers } from '@libkv/testing/servers'
 import { etcdUnderTest } from './etcd-under-test.ts'
 
 describe('a lease of etcd', () => {

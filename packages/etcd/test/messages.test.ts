@@ -7,9 +7,10 @@ import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import type { ConnectionContext } from '@libkv/core/driver'
 import { etcd } from '@libkv/etcd'
+import { waitFor } from '@libkv/testing'
 import { expectPlainMessage } from '@libkv/testing/backend-cases/plain-message'
 import { runningServers } from '@libkv/testing/backend-cases/running-servers'
-import { freePorts, waitFor } from '@libkv/testing/servers'
+import { freePorts } from '@libkv/testing/servers'
 import { errorOf } from '../src/etcd-errors.ts'
 
 const unconnected = (text: string): string =>

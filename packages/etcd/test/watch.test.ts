@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals'
 import { put } from '@libkv/core'
 import { Etcd3 } from 'etcd3'
+import { waitFor } from '@libkv/testing'
 import { Follower } from '@libkv/testing/backend-cases/follower'
 import { proxiedStore } from '@libkv/testing/backend-cases/proxied-store'
 import { watchFaultCases } from '@libkv/testing/backend-cases/watch-faults'
-import { waitFor } from '@libkv/testing/servers'
 import { etcdUnderTest } from './etcd-under-test.ts'
 import { watchBehindCase } from './watch-behind.ts'
 

@@ -3,11 +3,11 @@ import { isLibkvError } from '@libkv/core'
 import { openStore } from '@libkv/core/driver'
 import type { Store } from '@libkv/core'
 import fc from 'fast-check'
+import { waitFor } from '@libkv/testing'
 import { runs } from '@libkv/testing/backend-cases/runs'
 import { LockBench } from '../../core/test/lock-bench.ts'
 import { ManualRuntime } from '../../core/test/manual-runtime.ts'
 import { fails, hangs, ScriptedDriver } from '../../core/test/scripted-driver.ts'
-import { waitFor } from '../../core/test/wait-for.ts'
 import { Candidate } from '../src/index.ts'
 import type { CandidateOptions, Term } from '../src/index.ts'
 
@@ -104,7 +104,9 @@ describe('a candidate', () => {
         candidate.stop().catch(() => undefined)
       })
       const running = candidate.run(untilOver)
-      await waitFor('it leads or is stopped', () => candidate.isLeader() || bench.triggered)
+      await waitFor(() => candidate.isLeader() || bench.triggered, {
+        what: 'it to lead or to be stopped',
+      })
       await candidate.stop()
       await running
       expect(candidate.isLeader()).toBe(false)
@@ -130,15 +132,15 @@ describe('a candidate', () => {
       terms.push(term)
       await untilOver(term)
     })
-    await waitFor('it leads', () => terms.length === 1)
+    await waitFor(() => terms.length === 1, { what: 'it to lead' })
     bench.faults.disconnect()
-    await waitFor('it knows', () => sessions.length === 1)
+    await waitFor(() => sessions.length === 1, { what: 'it to notice the loss' })
     expect(candidate.isLeader()).toBe(false)
     // The server still had its session: nobody else could lead before.
     expect(sessions).toEqual([1])
-    await waitFor('the server has given it up', () => bench.faults.sessions === 0)
+    await waitFor(() => bench.faults.sessions === 0, { what: 'the session to expire' })
     bench.faults.reconnect()
-    await waitFor('it leads again', () => terms.length === 2)
+    await waitFor(() => terms.length === 2, { what: 'it to lead again' })
     expect(lost).toEqual([expect.objectContaining({ code: 'LOCK_LOST' })])
     race.isSound()
     await candidate.stop()
@@ -155,7 +157,7 @@ describe('a candidate', () => {
     const elected = race.candidate('b', { ttl: 200 }, impatient).campaign()
     await bench.inLine(2)
     bench.faults.disconnect()
-    await waitFor('its session is gone', () => bench.faults.sessions === 1)
+    await waitFor(() => bench.faults.sessions === 1, { what: 'its session to be gone' })
     bench.faults.reconnect()
     await bench.inLine(2)
     await leader.resign()
@@ -171,7 +173,7 @@ describe('a candidate', () => {
     candidate.on('error', (error) => errors.push(error))
     bench.faults.disconnect()
     const elected = candidate.campaign()
-    await waitFor('it has told', () => errors.length > 2)
+    await waitFor(() => errors.length > 2, { what: 'errors' })
     bench.faults.reconnect()
     await elected
     expect(errors.every((error) => isLibkvError(error, 'NOT_REACHABLE'))).toBe(true)

@@ -2,9 +2,9 @@ import { afterEach, describe, expect, it } from '@jest/globals'
 import { isLibkvError, LibkvError } from '@libkv/core'
 import { openStore } from '@libkv/core/driver'
 import type { Entry, Observer } from '@libkv/core/driver'
+import { waitFor } from '@libkv/testing'
 import { LockBench } from '../../core/test/lock-bench.ts'
 import { ScriptedDriver } from '../../core/test/scripted-driver.ts'
-import { waitFor } from '../../core/test/wait-for.ts'
 import { Candidate, Follower } from '../src/index.ts'
 import type { Leader } from '../src/index.ts'
 
@@ -53,17 +53,17 @@ describe('a follower', () => {
   it('goes on through outages, and shows what has changed meanwhile', async () => {
     const bench = openBench()
     const seen = new Seen(new Follower(bench.open(), 'leader'))
-    await waitFor('it sees the vacancy', () => seen.leaders.length === 1)
+    await waitFor(() => seen.leaders.length === 1, { what: 'the vacancy' })
     const candidate = new Candidate(bench.open(), 'leader', { id: 'a', ttl: 200 })
     await candidate.campaign()
-    await waitFor('it sees the leader', () => seen.ids.at(-1) === 'a')
+    await waitFor(() => seen.ids.at(-1) === 'a', { what: 'the leader' })
     bench.faults.disconnect()
-    await waitFor('the leader has lost', () => bench.faults.sessions === 0)
+    await waitFor(() => bench.faults.sessions === 0, { what: 'the leader to lose its session' })
     expect(seen.ids).toEqual([undefined, 'a'])
     bench.faults.reconnect()
-    await waitFor('it sees the vacancy', () => seen.ids.length === 3)
+    await waitFor(() => seen.ids.length === 3, { what: 'the vacancy' })
     await candidate.campaign()
-    await waitFor('it sees the leader', () => seen.ids.length === 4)
+    await waitFor(() => seen.ids.length === 4, { what: 'the leader' })
     expect(seen.ids).toEqual([undefined, 'a', undefined, 'a'])
     expect(seen.isOver).toBe(false)
   })
@@ -72,7 +72,7 @@ describe('a follower', () => {
     const driver = new ScriptedDriver()
     const follower = new Follower(openStore(driver), 'leader')
     const seen = new Seen(follower)
-    await waitFor('it watches', () => driver.feeds.length === 1)
+    await waitFor(() => driver.feeds.length === 1, { what: 'the watch' })
     const observer = driver.feeds[0]?.observer as Observer
     const tell = async (entry: Entry | undefined): Promise<void> => {
       observer.snapshot(entry === undefined ? [] : [entry], 9n)
@@ -92,20 +92,20 @@ describe('a follower', () => {
     const driver = new ScriptedDriver().script('read', () => entryOf('b', 5n, 5n))
     const follower = new Follower(openStore(driver), 'leader')
     const seen = new Seen(follower)
-    await waitFor('it watches', () => driver.feeds.length === 1)
+    await waitFor(() => driver.feeds.length === 1, { what: 'the watch' })
     expect((await follower.leader())?.id).toBe('b')
     driver.feeds[0]?.observer.snapshot([entryOf('a', 3n, 3n)], 3n)
     driver.feeds[0]?.observer.snapshot([entryOf('b', 5n, 5n)], 5n)
-    await waitFor('it sees the leader', () => seen.leaders.length === 1)
+    await waitFor(() => seen.leaders.length === 1, { what: 'the leader' })
     expect(seen.ids).toEqual(['b'])
   })
 
   it('throws what cannot heal, and is over then', async () => {
     const driver = new ScriptedDriver()
     const seen = new Seen(new Follower(openStore(driver), 'leader'))
-    await waitFor('it watches', () => driver.feeds.length === 1)
+    await waitFor(() => driver.feeds.length === 1, { what: 'the watch' })
     driver.feeds[0]?.observer.fail(new LibkvError('ACCESS_DENIED', 'no'))
-    await waitFor('it is over', () => seen.isOver)
+    await waitFor(() => seen.isOver, { what: 'the end of the watch' })
     expect(isLibkvError(seen.error, 'ACCESS_DENIED')).toBe(true)
   })
 })

@@ -1,9 +1,9 @@
 import { afterEach, expect, it } from '@jest/globals'
 import type { Store } from '@libkv/core'
 import { lockQueueDirectory } from '@libkv/core/driver'
+import { WAIT_TIMEOUT, waitFor } from '@libkv/testing'
 import type { BackendUnderTest } from '@libkv/testing/backend-cases/backend-under-test'
-import { startServers, waitFor } from '@libkv/testing/servers'
-import { WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'
+import { startServers } from '@libkv/testing/servers'
 import { Candidate, Follower } from '../src/index.ts'
 
 /** How many stores the candidates share. One on Consul, where each store that has more than four of them asks about the queue as a whole. */

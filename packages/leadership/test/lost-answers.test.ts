@@ -1,9 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { CallMessage } from '@libkv/core'
+import { waitFor, within } from '@libkv/testing'
 import { runningServers } from '@libkv/testing/backend-cases/running-servers'
-import { FaultProxy, waitFor } from '@libkv/testing/servers'
-import { within } from '../../conformance/src/wait-for.ts'
+import { FaultProxy } from '@libkv/testing/servers'
 import { Candidate, Follower } from '../src/index.ts'
 import { targets } from './targets.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { waitFor } from '@libkv/testing/servers'
+import { waitFor } from '@libkv/testing'
 import { Candidate, Follower } from '../src/index.ts'
 import { countedRequests, handOverCase, isQuiet } from './hand-over-requests.ts'
 import { targets } from './targets.ts'

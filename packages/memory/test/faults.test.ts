@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { isLibkvError, withLock } from '@libkv/core'
 import type { KVPair, Store } from '@libkv/core'
+import { atMost, waitFor } from '@libkv/testing'
 import { memory, memoryFaults } from '../src/index.ts'
 import type { MemoryFaults } from '../src/index.ts'
-import { atMost, waitFor } from '../../conformance/src/wait-for.ts'
 import { iterate } from './iterate.ts'
 
 let count = 0
@@ -263,7 +263,9 @@ describe('sessions that are dropped', () => {
     expect(await kv.keys('s')).toEqual([])
     expect([faults.sessions, faults.dropSessions()]).toEqual([0, 0])
     // The client learns of it at its next renewal.
-    await waitFor('the loss is known', () => sessions.every((session) => !session.isAlive()))
+    await waitFor(() => sessions.every((session) => !session.isAlive()), {
+      what: 'the loss to be noticed',
+    })
     expect(sessions[0]?.signal.reason).toMatchObject({ code: 'SESSION_EXPIRED' })
   })
 
@@ -273,7 +275,7 @@ describe('sessions that are dropped', () => {
       'jobs',
       async (signal) => {
         faults.dropSessions()
-        await waitFor('the loss is known', () => signal.aborted)
+        await waitFor(() => signal.aborted, { what: 'the loss to be noticed' })
       },
       { ttl: 5_000 },
     )
@@ -285,7 +287,7 @@ describe('sessions that are dropped', () => {
     faults.dropSessions()
     const second = await kv.newLock('jobs').lock()
     expect(second.token).toBeGreaterThan(first.token)
-    await waitFor('the loss is known', () => !first.isHeld())
+    await waitFor(() => !first.isHeld(), { what: 'the loss to be noticed' })
     expect(second.isHeld()).toBe(true)
   })
 })
@@ -308,9 +310,9 @@ describe('a session through an outage', () => {
     const sessions: number[] = []
     session.signal.addEventListener('abort', () => sessions.push(faults.sessions))
     faults.disconnect()
-    await waitFor('the loss is known', () => !session.isAlive())
+    await waitFor(() => !session.isAlive(), { what: 'the loss to be noticed' })
     expect(sessions).toEqual([1])
-    await waitFor('no session is left', () => faults.sessions === 0)
+    await waitFor(() => faults.sessions === 0, { what: 'all sessions to be gone' })
     faults.reconnect()
     expect(await kv.exists('s')).toBe(false)
     expect(await codeOf(kv.put('s', '1', { session }))).toBe('SESSION_EXPIRED')

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { isLibkvError } from '@libkv/core'
+import { WAIT_TIMEOUT } from '@libkv/testing'
 import { memory, memoryFaults } from '../src/index.ts'
-import { WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'
 import { iterate } from './iterate.ts'
 
 describe('an embedded store', () => {

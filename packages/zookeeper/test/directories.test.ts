@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { put, remove } from '@libkv/core'
 import { systemRuntime } from '@libkv/core/driver'
 import type { KVPair, Store } from '@libkv/core'
+import { waitFor } from '@libkv/testing'
 import { runningServers } from '@libkv/testing/backend-cases/running-servers'
-import { waitFor } from '@libkv/testing/servers'
 import { ZooKeeperClient } from '../src/client/index.ts'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
 import { systemRuntime } from '@libkv/core/driver'
 import { zookeeper } from '@libkv/zookeeper'
+import { WAIT_TIMEOUT } from '@libkv/testing'
 import { runningServers } from '@libkv/testing/backend-cases/running-servers'
-import { WAIT_TIMEOUT } from '../../conformance/src/wait-for.ts'
 import { ZooKeeperClient } from '../src/client/index.ts'
 import { TICK_TIME } from './zookeeper-under-test.ts'
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Store } from '@libkv/core'
+import { waitFor } from '@libkv/testing'
 import { Follower } from '@libkv/testing/backend-cases/follower'
 import { runningServers } from '@libkv/testing/backend-cases/running-servers'
-import { waitFor } from '@libkv/testing/servers'
 import { ZooKeeperCounter } from '@libkv/testing/servers/zookeeper-counter'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import type { HeldLock, Store } from '@libkv/core'
+import { waitFor } from '@libkv/testing'
 import { runningServers } from '@libkv/testing/backend-cases/running-servers'
-import { FaultProxy, waitFor } from '@libkv/testing/servers'
+import { FaultProxy } from '@libkv/testing/servers'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 /** Longer than any process here takes, on a busy machine too. */

@@ -1,7 +1,7 @@
 import { beforeEach, describe } from '@jest/globals'
+import { waitFor } from '@libkv/testing'
 import { countedStore } from '@libkv/testing/backend-cases/counted-store'
 import { roundTripCases } from '@libkv/testing/backend-cases/round-trips'
-import { waitFor } from '@libkv/testing/servers'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 describe('zookeeper', () => {

@@ -1,12 +1,11 @@
 import { describe, expect, it } from '@jest/globals'
 import { zookeeper } from '@libkv/zookeeper'
+import { atMost, waitFor } from '@libkv/testing'
 import { Follower } from '@libkv/testing/backend-cases/follower'
 import { proxiedStore } from '@libkv/testing/backend-cases/proxied-store'
 import { runningServers } from '@libkv/testing/backend-cases/running-servers'
 import { sessionFaultCases } from '@libkv/testing/backend-cases/session-faults'
-import { waitFor } from '@libkv/testing/servers'
 import { fourLetterWord } from '@libkv/testing/servers/zookeeper-wire'
-import { atMost } from '../../conformance/src/wait-for.ts'
 import { SESSION_TIMEOUT, TICK_TIME, zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 /** The sessions that a server has, without those of stores for themselves. */

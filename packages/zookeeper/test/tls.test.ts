@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:tls'
 import type { TlsOptions } from '@libkv/core'
 import { zookeeper } from '@libkv/zookeeper'
+import { waitFor } from '@libkv/testing'
 import { tlsCases } from '@libkv/testing/backend-cases/tls'
 import { clientTls, serverTlsFiles } from '@libkv/testing/servers/certificates'
-import { waitFor } from '@libkv/testing/servers'
 import { zookeeperUnderTest } from './zookeeper-under-test.ts'
 
 tlsCases(zookeeperUnderTest)

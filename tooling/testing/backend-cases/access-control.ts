@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { check, put } from '@libkv/core'
 import type { Store, StoreOptions } from '@libkv/core'
-import { waitFor } from '../servers/index.ts'
+import { waitFor } from '../wait-for.ts'
 import type { Servers } from '../servers/index.ts'
 import { openOn } from './backend-under-test.ts'
 import type { BackendUnderTest } from './backend-under-test.ts'

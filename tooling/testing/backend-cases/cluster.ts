@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import type { KVPair, LibkvError, Store } from '@libkv/core'
-import { freePorts, waitFor } from '../servers/index.ts'
+import { waitFor } from '../wait-for.ts'
+import { freePorts } from '../servers/index.ts'
 import type { FaultProxy } from '../servers/index.ts'
 import type { BackendUnderTest } from './backend-under-test.ts'
 import { Follower } from './follower.ts'

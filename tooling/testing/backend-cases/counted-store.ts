@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from '@jest/globals'
 import type { Store } from '@libkv/core'
-import { WAIT_TIMEOUT } from '../../../packages/conformance/src/wait-for.ts'
+import { WAIT_TIMEOUT } from '../wait-for.ts'
 import type { Servers } from '../servers/index.ts'
 import type { BackendUnderTest } from './backend-under-test.ts'
 import type { Counter } from './counter.ts'

@@ -1,5 +1,5 @@
 import type { KVPair, Store, TreeChange } from '@libkv/core'
-import { waitFor } from '../servers/index.ts'
+import { waitFor } from '../wait-for.ts'
 
 /** Follows a tree, and checks on the way what a watch promises: nothing twice, and revisions that never go back. */
 export class Follower {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { BackgroundCall, systemRuntime } from '@libkv/core/driver'
 import type { Driver, Entry, Observer, Write } from '@libkv/core/driver'
 import type { Backend } from '../servers/index.ts'
-import { waitFor } from '../servers/index.ts'
+import { waitFor } from '../wait-for.ts'
 import { runningServers } from './running-servers.ts'
 
 /** Feeds of keys of which the observer knows something already, which need not be so any more. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import type { BackendUnderTest } from './backend-under-test.ts'
-import { waitFor } from '../servers/index.ts'
+import { waitFor } from '../wait-for.ts'
 import type { CountedStore } from './counted-store.ts'
 
 /** What the requests are called that carry these calls. */

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals'
 import type { Store } from '@libkv/core'
-import { FaultProxy, waitFor } from '../servers/index.ts'
+import { waitFor } from '../wait-for.ts'
+import { FaultProxy } from '../servers/index.ts'
 import type { ServerNode, Servers } from '../servers/index.ts'
 import type { BackendUnderTest } from './backend-under-test.ts'
 import { runningServers } from './running-servers.ts'

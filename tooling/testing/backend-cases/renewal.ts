@@ -1,6 +1,6 @@
 import { sessionChannel } from '@libkv/core'
 import type { SessionMessage } from '@libkv/core'
-import { waitFor } from '../servers/index.ts'
+import { waitFor } from '../wait-for.ts'
 
 /** Resolves when the session is renewed. */
 export async function renewal(id: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { check, put, remove } from '@libkv/core'
 import type { KVPair, Store } from '@libkv/core'
-import { waitFor } from '../servers/index.ts'
+import { waitFor } from '../wait-for.ts'
 import type { CountedStore } from './counted-store.ts'
 
 const calls = {

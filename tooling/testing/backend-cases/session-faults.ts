@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { waitFor } from '../servers/index.ts'
+import { waitFor } from '../wait-for.ts'
 import type { BackendUnderTest } from './backend-under-test.ts'
 import type { ProxiedStore } from './proxied-store.ts'
 

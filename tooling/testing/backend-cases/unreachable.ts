@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
-import { atMost } from '../../../packages/conformance/src/wait-for.ts'
-import { freePorts, startServers, waitFor } from '../servers/index.ts'
+import { atMost, waitFor } from '../wait-for.ts'
+import { freePorts, startServers } from '../servers/index.ts'
 import type { BackendUnderTest } from './backend-under-test.ts'
 
 /** One server that refuses, hangs, or is gone for a while. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { waitFor } from '../servers/index.ts'
+import { waitFor } from '../wait-for.ts'
 import { Follower } from './follower.ts'
 import type { ProxiedStore } from './proxied-store.ts'
 import { Writer } from './writer.ts'

@@ -2,7 +2,7 @@ import { serverTlsFiles } from './certificates.ts'
 import { httpRequest } from './http-request.ts'
 import type { HttpAnswer } from './http-request.ts'
 import type { Access, ConsulCredentials, Launch, Member, Plan, Recipe } from './recipe.ts'
-import { waitFor } from './wait-for.ts'
+import { waitFor } from '../wait-for.ts'
 
 interface AgentSelf {
   readonly Config: { readonly Version: string }

@@ -21,7 +21,7 @@ import { ManagedNode } from './server-node.ts'
 import { fillIn } from './server-set.ts'
 import type { ServerSet, WantedServers } from './server-set.ts'
 import type { ServerUnit } from './server-unit.ts'
-import { waitFor } from './wait-for.ts'
+import { waitFor } from '../wait-for.ts'
 import { watchdog } from './watchdog.ts'
 
 /** A folder for one server: `data`, `conf`, and its log. */

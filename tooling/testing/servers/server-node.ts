@@ -1,6 +1,6 @@
 import type { Access, Member, Recipe } from './recipe.ts'
 import type { ServerUnit } from './server-unit.ts'
-import { Hopeless, waitFor } from './wait-for.ts'
+import { Hopeless, waitFor } from '../wait-for.ts'
 
 /** One server of a {@link Servers} set, and the faults that it can be given. */
 export interface ServerNode {

@@ -12,7 +12,7 @@ import type { Provision } from './provision.ts'
 import type { Access, Backend, CredentialsOf, Recipe } from './recipe.ts'
 import type { ManagedNode, ServerNode } from './server-node.ts'
 import type { ServerSet, WantedServers } from './server-set.ts'
-import { waitFor } from './wait-for.ts'
+import { waitFor } from '../wait-for.ts'
 import type { ServerOptions, Servers } from './test-servers.ts'
 import { zookeeper } from './zookeeper-server.ts'
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { startServers, waitFor } from '@libkv/testing/servers'
+import { waitFor } from '@libkv/testing'
+import { startServers } from '@libkv/testing/servers'
 import { clientOf, statesOf, within } from './support.ts'
 
 describe('an ensemble', () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { startServers, waitFor } from '@libkv/testing/servers'
+import { waitFor } from '@libkv/testing'
+import { startServers } from '@libkv/testing/servers'
 import type { Servers } from '@libkv/testing/servers'
 import type { ZooKeeperClient } from '../../src/client/index.ts'
 import type { OtherClient } from './other-clients.ts'

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals'
-import { waitFor } from '@libkv/testing/servers'
+import { waitFor } from '@libkv/testing'
 import type { FaultProxy } from '@libkv/testing/servers'
 import type { ZooKeeperClient } from '../../src/client/index.ts'
 import { recorder, statesOf } from './support.ts'

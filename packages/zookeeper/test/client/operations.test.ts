@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { startServers, waitFor } from '@libkv/testing/servers'
+import { waitFor } from '@libkv/testing'
+import { startServers } from '@libkv/testing/servers'
 import type { Servers } from '@libkv/testing/servers'
 import {
   CREATOR_ALL,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { waitFor } from '@libkv/testing/servers'
+import { waitFor } from '@libkv/testing'
 import { clientOf, failureOf, recorder, run, statesOf, within } from './support.ts'
 import { frameOf, reply, ScriptedServer } from './scripted-server.ts'
 

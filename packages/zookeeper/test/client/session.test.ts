@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { systemRuntime } from '@libkv/core/driver'
-import { FaultProxy, freePorts, startServers, waitFor } from '@libkv/testing/servers'
+import { atMost, waitFor } from '@libkv/testing'
+import { FaultProxy, freePorts, startServers } from '@libkv/testing/servers'
 import type { Servers } from '@libkv/testing/servers'
-import { atMost } from '../../../conformance/src/wait-for.ts'
 import { block, bytes, clientOf, failureOf, run, statesOf, textOf, within } from './support.ts'
 
 describe('a session', () => {

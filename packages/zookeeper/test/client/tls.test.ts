@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { ConnectionOptions } from 'node:tls'
-import { FaultProxy, startServers, waitFor } from '@libkv/testing/servers'
+import { waitFor } from '@libkv/testing'
+import { FaultProxy, startServers } from '@libkv/testing/servers'
 import type { ClientTls, Servers } from '@libkv/testing/servers'
 import { clientOf, failureOf, statesOf, within } from './support.ts'
 

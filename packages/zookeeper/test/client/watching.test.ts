@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { FaultProxy, startServers, waitFor } from '@libkv/testing/servers'
+import { waitFor } from '@libkv/testing'
+import { FaultProxy, startServers } from '@libkv/testing/servers'
 import type { Servers } from '@libkv/testing/servers'
 import type { ZooKeeperClient } from '../../src/client/index.ts'
 import { manyWatchesCase } from './many-watches.ts'

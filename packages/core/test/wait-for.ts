@@ -1,1 +1,0 @@
-export { atMost, waitFor } from '../../conformance/src/wait-for.ts'

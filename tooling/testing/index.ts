@@ -1,0 +1,1 @@
+export { atMost, Lateness, WAIT_TIMEOUT, waitFor, within } from './wait-for.ts'
