@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { iterate } from '@libkv/testing'
 import { runs } from '@libkv/testing/backend-cases/runs'
 import { compareKeys } from '../src/index.ts'
 import { lockQueueDirectory, openStore } from '../src/driver.ts'
 import type { Change } from '../src/driver.ts'
 import type { KVPair, TreeChange, TreeSnapshot } from '../src/index.ts'
-import { iterate } from './iterate.ts'
 import { ManualRuntime } from './manual-runtime.ts'
 import { entryOf, ScriptedDriver } from './scripted-driver.ts'
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { LibkvError } from '@libkv/core'
 import type { Store } from '@libkv/core'
 import { memory, memoryFaults } from '@libkv/memory'
-import { iterate } from '../../core/test/iterate.ts'
+import { iterate } from '@libkv/testing'
 import { Discovery } from '../src/index.ts'
 import type { InstanceChange } from '../src/index.ts'
 

@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { isLibkvError, withLock } from '@libkv/core'
 import type { KVPair, Store } from '@libkv/core'
-import { atMost, waitFor } from '@libkv/testing'
+import { atMost, iterate, waitFor } from '@libkv/testing'
 import { memory, memoryFaults } from '../src/index.ts'
 import type { MemoryFaults } from '../src/index.ts'
-import { iterate } from './iterate.ts'
 
 let count = 0
 let name: string

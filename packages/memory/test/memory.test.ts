@@ -2,9 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect, it } from '@jest/globals'
 import { isLibkvError } from '@libkv/core'
-import { WAIT_TIMEOUT } from '@libkv/testing'
+import { WAIT_TIMEOUT, iterate } from '@libkv/testing'
 import { memory, memoryFaults } from '../src/index.ts'
-import { iterate } from './iterate.ts'
 
 describe('an embedded store', () => {
   it('shares its data with all stores of its name, and with no other', async () => {

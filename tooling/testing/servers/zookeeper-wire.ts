@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
+import { iterate } from '../iterate.ts'
 import type { ClientTls } from './certificates.ts'
 import type { ZooKeeperCredentials } from './recipe.ts'
 
@@ -55,7 +56,7 @@ export class ZooKeeperSession implements AsyncDisposable {
 
   private constructor(socket: Socket) {
     this.#socket = socket
-    this.#chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>
+    this.#chunks = iterate<Buffer>(socket)
   }
 
   static async open(endpoint: string, tls?: Tls, timeout = 2000): Promise<ZooKeeperSession> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { compareKeys } from '@libkv/core'
 import type { KVPair, Store, TreeSnapshot } from '@libkv/core'
+import { iterate } from '../../iterate.ts'
 
 const PATIENCE = 10_000
 
@@ -13,10 +14,7 @@ export class Onlooker {
   #onState: (() => void) | undefined
 
   constructor(kv: Store) {
-    this.#states = kv.watchTree('')[Symbol.asyncIterator]() as AsyncIterator<
-      TreeSnapshot,
-      undefined
-    >
+    this.#states = iterate(kv.watchTree(''))
   }
 
   /** Waits for the first state; an eager reader then takes each one as it comes, another one takes the last. */
