@@ -1,2 +1,2 @@
 export { iterate } from './iterate.ts'
-export { atMost, Lateness, WAIT_TIMEOUT, waitFor, within } from './wait-for.ts'
+export { atMost, elapse, Lateness, WAIT_TIMEOUT, waitFor, within } from './wait-for.ts'

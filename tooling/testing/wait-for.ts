@@ -1,7 +1,13 @@
 import { WAIT_TIMEOUT } from '../../packages/conformance/src/wait-for.ts'
 
 // The published suite depends on core alone, so it keeps its own waits. Tests take these from here.
-export { atMost, Lateness, WAIT_TIMEOUT, within } from '../../packages/conformance/src/wait-for.ts'
+export {
+  atMost,
+  elapse,
+  Lateness,
+  WAIT_TIMEOUT,
+  within,
+} from '../../packages/conformance/src/wait-for.ts'
 
 export interface WaitOptions {
   /** What is being waited for, for the error: "Gave up after 5000 ms waiting for …". */

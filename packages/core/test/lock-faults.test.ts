@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { atMost, waitFor } from '@libkv/testing'
+import { atMost, elapse, waitFor } from '@libkv/testing'
 import { withLock } from '../src/index.ts'
 import type { HeldLock, Locker, LockOptions, Session, Store } from '../src/index.ts'
 import { LockBench } from './lock-bench.ts'
@@ -144,7 +144,7 @@ describe.each([
     bench.faults.disconnect()
     controller.abort()
     await waitFor(() => waiting.state === 'rejected', { what: 'the call to settle' })
-    await pause(100)
+    await elapse(100)
     bench.faults.reconnect()
     await bench.inLine(1)
     await holder.unlock()
@@ -162,7 +162,7 @@ describe.each([
     bench.faults.disconnect()
     const unlocking = holder.unlock().catch(() => undefined)
     expect(holder.isHeld()).toBe(false)
-    await pause(100)
+    await elapse(100)
     bench.faults.reconnect()
     await unlocking
     const next = await bench.open().newLock('jobs').lock({ timeout: 3_000 })
@@ -199,7 +199,7 @@ describe('waiting for a lock', () => {
     const { holder, order, waits } = await line(bench, 2_000)
     const before = await bench.ownKeys()
     bench.faults.disconnect()
-    await pause(150)
+    await elapse(150)
     bench.faults.reconnect()
     expect(await bench.ownKeys()).toEqual(before)
     expect(holder.isHeld()).toBe(true)
@@ -215,7 +215,7 @@ describe('waiting for a lock', () => {
     bench.faults.disconnect()
     // The session of B is over on the server, too.
     await waitFor(() => bench.faults.sessions === 2, { what: 'the session to be gone' })
-    await pause(50)
+    await elapse(50)
     bench.faults.reconnect()
     await bench.inLine(3)
     await holder.unlock()
@@ -239,9 +239,9 @@ describe('waiting for a lock', () => {
     const { holder, order, waits } = await line(bench, 200)
     for (let i = 0; i < 8; i++) {
       bench.faults.disconnect()
-      await pause(60 + 40 * i)
+      await elapse(60 + 40 * i)
       bench.faults.reconnect()
-      await pause(5)
+      await elapse(5)
     }
     await holder.unlock()
     await Promise.all(waits)
@@ -340,7 +340,7 @@ describe('waiting for a lock', () => {
       await bench.inLine(13 - i)
     }
     bench.faults.disconnect()
-    await pause(200)
+    await elapse(200)
     bench.faults.reconnect()
     expect(listeners.most).toBeGreaterThan(0)
     expect(listeners.most).toBeLessThan(5)
@@ -421,9 +421,9 @@ describe('a lock that is held', () => {
     await using bench = new LockBench()
     const { held } = await hold(bench, { ttl: 1_000 })
     bench.faults.disconnect()
-    await pause(100)
+    await elapse(100)
     bench.faults.reconnect()
-    await pause(1_000)
+    await elapse(1_000)
     expect(held.isHeld()).toBe(true)
   })
 
@@ -442,7 +442,7 @@ describe('a lock that is held', () => {
     const session = await kv.session()
     const held = await kv.newLock('jobs', { session }).lock()
     await bench.outside.put('app/jobs', 'graffiti')
-    await pause(20)
+    await elapse(20)
     expect(held.isHeld()).toBe(true)
     await held.unlock()
     expect(await bench.shown('jobs')).toBe('graffiti')
@@ -499,10 +499,3 @@ describe('a lock that is held', () => {
     )
   })
 })
-
-/** Lets an outage last. */
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms)
-  })
-}

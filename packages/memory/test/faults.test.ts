@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { isLibkvError, withLock } from '@libkv/core'
 import type { KVPair, Store } from '@libkv/core'
-import { atMost, iterate, waitFor } from '@libkv/testing'
+import { atMost, elapse, iterate, waitFor } from '@libkv/testing'
 import { memory, memoryFaults } from '../src/index.ts'
 import type { MemoryFaults } from '../src/index.ts'
 
@@ -30,12 +30,6 @@ const codeOf = (work: Promise<unknown>): Promise<unknown> =>
       return error.ambiguous ? `${error.code}, ambiguous` : error.code
     },
   )
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms)
-  })
-}
 
 describe('lost answers', () => {
   it('make a write ambiguous that has happened', async () => {
@@ -107,7 +101,7 @@ describe('refused requests', () => {
     const aborted = kv.get('a', { signal: controller.signal })
     controller.abort()
     await expect(aborted).rejects.toBe(controller.signal.reason)
-    await pause(40)
+    await elapse(40)
     faults.delay = 0
     const start = performance.now()
     await kv.get('a')
@@ -179,7 +173,7 @@ describe('a connection that is cut', () => {
   it('lets the time to live of keys go on', async () => {
     await kv.put('a', '1', { ttl: 100 })
     faults.disconnect()
-    await pause(150)
+    await elapse(150)
     faults.reconnect()
     expect(await kv.get('a')).toBeNull()
   })
@@ -193,7 +187,7 @@ describe('a watch through an outage', () => {
     expect((await states.next()).value?.text()).toBe('1')
     const next = states.next()
     faults.disconnect()
-    await pause(20)
+    await elapse(20)
     // A session of its own is over in the meantime: its key is gone when the watch can look again.
     faults.reconnect()
     await kv.put('a', '2')
@@ -208,7 +202,7 @@ describe('a watch through an outage', () => {
     await states.next()
     const next = states.next()
     faults.disconnect()
-    await pause(150)
+    await elapse(150)
     faults.reconnect()
     const { value } = await next
     expect(value?.changes).toEqual([
@@ -236,7 +230,7 @@ describe('a watch through an outage', () => {
     await kv.put('a', '1')
     faults.disconnect()
     const first = iterate(kv.watch('a')).next()
-    await pause(20)
+    await elapse(20)
     faults.reconnect()
     expect((await first).value?.text()).toBe('1')
   })
@@ -296,9 +290,9 @@ describe('a session through an outage', () => {
     const session = await kv.session({ ttl: 600 })
     await kv.put('s', 'here', { session })
     faults.disconnect()
-    await pause(150)
+    await elapse(150)
     faults.reconnect()
-    await pause(600)
+    await elapse(600)
     expect(session.isAlive()).toBe(true)
     expect(await kv.exists('s')).toBe(true)
   })
