@@ -1,5 +1,5 @@
 import { LibkvError } from '@libkv/core'
-import { BackgroundWork, Leases, TtlByLease } from '@libkv/core/driver'
+import { BackgroundWork, Leases, SharedFeeds, TtlByLease } from '@libkv/core/driver'
 import type {
   Call,
   Check,
@@ -49,14 +49,13 @@ export class EtcdDriver implements Driver {
   readonly endpoint: string
   readonly secrets: readonly string[]
   readonly capabilities: Capabilities = etcdCapabilities
-  readonly #options: ResolvedEtcdOptions
   readonly #client: EtcdClient
   readonly #background: BackgroundWork
   readonly #leases: Leases<EtcdLease>
   readonly #ttl: TtlByLease<EtcdLease>
+  readonly #feeds: SharedFeeds
 
   constructor(options: ResolvedEtcdOptions) {
-    this.#options = options
     this.#client = new EtcdClient(options)
     this.#background = new BackgroundWork(options)
     this.#leases = new Leases(new EtcdLeases(this.#client), this.#background, options.runtime)
@@ -65,6 +64,9 @@ export class EtcdDriver implements Driver {
       margin: LEASE_MARGIN,
       share: true,
     })
+    this.#feeds = new SharedFeeds(
+      (scope) => new EtcdFeed(this.#client, options, scope, (call) => this.#readScope(scope, call)),
+    )
     this.endpoint = options.addresses.join(',')
     this.secrets = [options.credentials?.password, options.tls?.passphrase].filter(isGiven)
   }
@@ -98,9 +100,7 @@ export class EtcdDriver implements Driver {
   }
 
   observe(scope: Scope, observer: Observer): Observation {
-    return new EtcdFeed(this.#client, this.#options, scope, observer, (call) =>
-      this.#readScope(scope, call),
-    )
+    return this.#feeds.observe(scope, observer)
   }
 
   openSession(ttl: number, call: Call): Promise<DriverSession> {

@@ -1,7 +1,7 @@
 import type { Metadata } from '@grpc/grpc-js'
 import { LibkvError } from '@libkv/core'
 import { Feed } from '@libkv/core/driver'
-import type { Call, Change, Entry, Observer, Scope } from '@libkv/core/driver'
+import type { Call, Change, Entry, Scope } from '@libkv/core/driver'
 import type { EtcdClient } from './etcd-client.ts'
 import type { WatchEvent, WatchReply, WatchRequest } from './etcd-codec.ts'
 import type { Stream } from './etcd-connection.ts'
@@ -26,24 +26,28 @@ export class EtcdFeed extends Feed {
   readonly #read: (call: Call) => Promise<EtcdScan>
   /** The first revision not received yet; undefined when it has to read. */
   #next: bigint | undefined
-  #stream: Stream<WatchRequest, WatchReply> | undefined
+  /** Cancels the watch. */
+  #stop: (() => void) | undefined
 
   constructor(
     client: EtcdClient,
     options: ResolvedEtcdOptions,
     scope: Scope,
-    observer: Observer,
     read: (call: Call) => Promise<EtcdScan>,
   ) {
-    super(options, observer)
+    super(options)
     this.#client = client
     this.#scope = scope
     this.#read = read
-    this.due()
+  }
+
+  protected override restart(): void {
+    this.#next = undefined
+    this.#stop?.()
   }
 
   protected override release(): void {
-    this.#stream?.cancel()
+    this.#stop?.()
   }
 
   protected override async read(call: Call): Promise<void> {
@@ -59,14 +63,17 @@ export class EtcdFeed extends Feed {
   }
 
   #follow(stream: Stream<WatchRequest, WatchReply>, metadata: Metadata): void {
-    this.#stream = stream
     let over = false
     let fragments: WatchEvent[] = []
+    const stop = (): void => {
+      over = true
+      this.#stop = undefined
+      stream.cancel()
+    }
+    this.#stop = stop
     const end = (error: unknown): void => {
       if (over) return
-      over = true
-      stream.cancel()
-      this.#stream = undefined
+      stop()
       this.failed(this.#client.streamFailed(error, metadata))
     }
     stream.on('error', end)

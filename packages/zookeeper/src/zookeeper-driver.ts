@@ -1,5 +1,5 @@
 import type { Capabilities } from '@libkv/core'
-import { settleWithin } from '@libkv/core/driver'
+import { SharedFeeds, settleWithin } from '@libkv/core/driver'
 import type {
   Call,
   Check,
@@ -61,6 +61,11 @@ export class ZooKeeperDriver implements Driver {
   readonly #context: ZooKeeperContext
   readonly #commits: ZooKeeperCommits
   readonly #leases: ZooKeeperLeases
+  readonly #feeds = new SharedFeeds((scope) =>
+    'key' in scope
+      ? new KeyFeed(this.#context, scope.key)
+      : new TreeFeed(this.#context, scope.prefix),
+  )
 
   constructor(options: ResolvedZooKeeperOptions) {
     const { addresses, tickTime, sessionTimeout, readBarrier } = options
@@ -98,9 +103,7 @@ export class ZooKeeperDriver implements Driver {
   }
 
   observe(scope: Scope, observer: Observer): Observation {
-    return 'key' in scope
-      ? new KeyFeed(this.#context, scope.key, observer, scope.known)
-      : new TreeFeed(this.#context, scope.prefix, observer)
+    return this.#feeds.observe(scope, observer)
   }
 
   openSession(ttl: number, call: Call): Promise<DriverSession> {

@@ -1,5 +1,5 @@
 import { Feed } from '@libkv/core/driver'
-import type { BackgroundCall, Observer } from '@libkv/core/driver'
+import type { BackgroundCall } from '@libkv/core/driver'
 import type { StateEvent, WatchListener } from './client/index.ts'
 import type { ZooKeeperContext } from './zookeeper-context.ts'
 import { mapErrors } from './zookeeper-errors.ts'
@@ -13,8 +13,8 @@ export abstract class ZooKeeperFeed extends Feed {
   readonly #stopListening: () => void
   readonly #unref: () => void
 
-  constructor(context: ZooKeeperContext, observer: Observer) {
-    super(context.options, observer)
+  constructor(context: ZooKeeperContext) {
+    super(context.options)
     this.context = context
     this.#stopListening = context.connection.client.onState((event) => {
       this.stateChanged(event)

@@ -1,4 +1,4 @@
-import type { BackgroundCall, Entry, Observer } from '@libkv/core/driver'
+import type { BackgroundCall, Entry } from '@libkv/core/driver'
 import type { Stat, StateEvent } from './client/index.ts'
 import type { ZooKeeperContext } from './zookeeper-context.ts'
 import { ZooKeeperFeed } from './zookeeper-feed.ts'
@@ -21,21 +21,17 @@ export class KeyFeed extends ZooKeeperFeed {
   #reported: Entry | null | undefined
   #known: Entry | undefined
 
-  /**
-   * @param known - the assumed state of the key, which is not read again if the server confirms its
-   * revision.
-   */
-  constructor(
-    context: ZooKeeperContext,
-    key: string,
-    observer: Observer,
-    known: Entry | undefined,
-  ) {
-    super(context, observer)
+  constructor(context: ZooKeeperContext, key: string) {
+    super(context)
     this.#key = key
-    this.#known = known
     this.#path = pathOf(key)
-    this.due()
+  }
+
+  /** A known state is not read again if the server confirms its revision. */
+  protected override restart(known: Entry | undefined): void {
+    this.#known = this.#isWatching ? undefined : known
+    this.#reported = undefined
+    this.#isBehind = true
   }
 
   protected override async readWatched(call: BackgroundCall): Promise<void> {
@@ -109,7 +105,7 @@ export class KeyFeed extends ZooKeeperFeed {
   readonly #onEvent = (): void => {
     this.#isWatching = false
     if (this.isClosed) return
-    this.observer.stirred?.()
+    this.observer.stirred()
     this.due()
   }
 

@@ -1,4 +1,4 @@
-import type { Change, BackgroundCall, Entry, Observer } from '@libkv/core/driver'
+import type { Change, BackgroundCall, Entry } from '@libkv/core/driver'
 import { isZooKeeperError } from './client/index.ts'
 import type { StateEvent, WatchEvent } from './client/index.ts'
 import { entryOf, isKey, nodeOf } from './zookeeper-connection.ts'
@@ -34,11 +34,14 @@ export class TreeFeed extends ZooKeeperFeed {
   #hasGap = true
   #revision = 0n
 
-  constructor(context: ZooKeeperContext, prefix: string, observer: Observer) {
-    super(context, observer)
+  constructor(context: ZooKeeperContext, prefix: string) {
+    super(context)
     this.#prefix = prefix
     this.#root = directoryOf(prefix)
-    this.due()
+  }
+
+  protected override restart(): void {
+    this.#hasGap = true
   }
 
   protected override async readWatched(call: BackgroundCall): Promise<void> {

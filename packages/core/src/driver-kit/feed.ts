@@ -2,7 +2,8 @@ import { backoff } from '../calls/backoff.ts'
 import type { Timer } from '../contract/runtime.ts'
 import { BackgroundCall } from './background-call.ts'
 import type { CallTiming } from './background-call.ts'
-import type { Observation, Observer } from './driver.ts'
+import type { Entry, Observation, Observer } from './driver.ts'
+import { FeedAudience } from './feed-audience.ts'
 import { heals } from './heals.ts'
 
 /** The first and the longest wait after a failure, in ms. */
@@ -10,40 +11,81 @@ const FIRST_WAIT = 20
 const LONGEST_WAIT = 1_000
 
 /**
- * A change feed of one scope. It runs a read whenever one is due, one at a time; after a failure that {@link heals} it runs
- * it again, with backoff; any other failure ends it. A backend implements the read, which may also open a stream that makes
- * the next read due.
+ * The change feed of one scope, for all of its observers. It runs a read whenever one is due, one at a time; after a failure that
+ * {@link heals} it runs it again, with backoff; any other failure ends it, and so does the departure of the last observer. A backend
+ * implements the read, which may also open a stream that makes the next read due.
+ *
+ * An observer that comes later makes a read due that reports a snapshot: what it receives first is never older than its arrival.
  */
-export abstract class Feed implements Observation {
-  protected readonly observer: Observer
+export abstract class Feed {
+  /** Called once when the feed ends. */
+  onClose: (() => void) | undefined
+  readonly #audience = new FeedAudience()
   readonly #timing: CallTiming
   #call: BackgroundCall | undefined
   #retry: Timer | undefined
   #isRunning = false
   #isDue = false
+  /** Whether observers came since the last read began. */
+  #hasNewcomers = false
   #failures = 0
   #isClosed = false
 
-  constructor(timing: CallTiming, observer: Observer) {
+  constructor(timing: CallTiming) {
     this.#timing = timing
-    this.observer = observer
   }
 
   get isClosed(): boolean {
     return this.#isClosed
   }
 
-  /** Ends the feed. The observer receives nothing more. Idempotent. */
+  /**
+   * Adds an observer. It receives nothing before this returns.
+   *
+   * @param known - the assumed state of the key, which spares a read where the server or this feed confirms it.
+   */
+  attach(observer: Observer, known?: Entry): Observation {
+    const member = this.#audience.add(observer, known)
+    // All that come at once share a read.
+    if (!this.#hasNewcomers) {
+      this.#hasNewcomers = true
+      queueMicrotask(() => {
+        this.#welcome()
+      })
+    }
+    return {
+      close: () => {
+        this.#audience.remove(member)
+        if (this.#audience.isEmpty) this.close()
+      },
+    }
+  }
+
+  /** Ends the feed. The observers receive nothing more. Idempotent. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#retry?.cancel()
     this.#call?.cancel()
     this.release()
+    this.onClose?.()
+  }
+
+  /** What the read reports goes to. */
+  protected get observer(): Required<Observer> {
+    return this.#audience
   }
 
   /** Reads what is due and reports it to the observer, unless {@link isClosed}. */
   protected abstract read(call: BackgroundCall): Promise<void>
+
+  /**
+   * Makes the next read, which follows, report a snapshot. The first read reports one in any case.
+   *
+   * @param known - the assumed state of the key, which the read may report if the server confirms it.
+   */
+  protected abstract restart(known: Entry | undefined): void
+
   /** Releases streams, watches and listeners. Called once, by {@link close}. */
   protected abstract release(): void
 
@@ -63,7 +105,7 @@ export abstract class Feed implements Observation {
     if (this.#isClosed) return
     if (!heals(error)) {
       this.close()
-      this.observer.fail(error as Error)
+      this.#audience.fail(error as Error)
       return
     }
     this.#isDue = true
@@ -74,6 +116,12 @@ export abstract class Feed implements Observation {
       this.#retry = undefined
       void this.#run()
     }, wait)
+  }
+
+  #welcome(): void {
+    if (this.#isClosed) return
+    this.#hasNewcomers = this.#audience.welcome()
+    if (this.#hasNewcomers) this.due()
   }
 
   async #run(): Promise<void> {
@@ -93,6 +141,10 @@ export abstract class Feed implements Observation {
   async #readOnce(): Promise<void> {
     const call = new BackgroundCall(this.#timing, this.#failures > 0)
     this.#call = call
+    if (this.#hasNewcomers) {
+      this.#hasNewcomers = false
+      this.restart(this.#audience.cover())
+    }
     try {
       await this.read(call)
     } finally {
