@@ -26,7 +26,7 @@ import { ConsulRemoval } from './consul-removal.ts'
 import { ConsulLeases, SESSION_TTL_MULTIPLIER } from './consul-leases.ts'
 import type { ConsulLease } from './consul-leases.ts'
 import { readByTxn } from './consul-txn.ts'
-import { ConsulFeeds } from './consul-watch.ts'
+import { ConsulFeeds } from './consul-feeds.ts'
 
 export function consulCapabilities(minimumTtl: number): Capabilities {
   return {

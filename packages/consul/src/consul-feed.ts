@@ -1,40 +1,39 @@
-import { BackgroundCall, backoff, heals } from '@libkv/core/driver'
-import type { Call, Entry, Observation, Observer, Scope } from '@libkv/core/driver'
+import { Feed } from '@libkv/core/driver'
+import type { BackgroundCall, Call, Entry, Scope } from '@libkv/core/driver'
 import type { Runtime, Timer } from '@libkv/core'
 import type { ConsulAccess } from './consul-access.ts'
 import { BlockingCall } from './consul-blocking-call.ts'
 import type { ConsulClient } from './consul-client.ts'
 import { parseEntries, pathOf, printablePrefix } from './consul-codec.ts'
-import { FeedAudience } from './consul-feed-audience.ts'
+import { FeedState } from './consul-feed-state.ts'
 import type { ResolvedConsulOptions } from './consul-options.ts'
-import type { WatchedDirectory } from './consul-watched-directory.ts'
+import type { DirectoryListener, WatchedDirectory } from './consul-watched-directory.ts'
 
 /**
- * How long a blocking query waits, in milliseconds. The server adds up to a sixteenth. A query that is cancelled goes on
- * counting against the server's limit of connections for as long, so it is short.
+ * How long a blocking query waits, in ms. The server adds up to a sixteenth. A query that is cancelled still counts against the
+ * server's limit of connections for as long, so it is short.
  */
 const WAIT = 10_000
-/** How much later than that an answer may come, before the agent is taken to hang. */
+/** How much later than that an answer may come before the agent is treated as hanging, in ms. */
 const LATENESS = 3_000
-/** How often a feed asks that has no connection to wait on. */
+/** How often a feed reads that has no connection to wait on, in ms. */
 const POLL = 500
-/** After answers that tell nothing new the feed pauses, up to so long: what is absent wakes at every write in the store. */
+/** The longest pause after answers without news, in ms: the query of an absent key returns with every write in the store. */
 const LONGEST_PAUSE = 100
 
-/** What a feed needs of those beside it. */
-export interface Surroundings {
+/** What a feed needs of its store. */
+export interface FeedContext {
   readonly client: ConsulClient
   readonly access: ConsulAccess
   readonly options: ResolvedConsulOptions
-  /** Whether the feed may occupy a connection with a blocking query from now on. */
+  /** Reserves a connection for a blocking query; false where all are in use. */
   readonly takeSlot: () => boolean
   readonly giveSlot: () => void
-  readonly ended: () => void
-  /** For a key: the directory that may tell of it, so that it need not ask for itself. */
-  readonly directory?: WatchedDirectory
-  /** How many bytes an answer may have; beyond, the feed fails. */
+  /** The directory that may report the changes of the key, so that the feed need not wait for them. */
+  readonly directory?: WatchedDirectory | undefined
+  /** The size limit of an answer, in bytes; the feed fails beyond it. */
   readonly maxBody?: () => number
-  /** Whether anybody wanted to know what was told last. */
+  /** Whether the last changes concerned an observer. */
   readonly isWanted?: () => boolean
 }
 
@@ -44,198 +43,183 @@ interface Answer {
 }
 
 /**
- * The changes of one scope, for all who watch it: one blocking query after the other; or, for a key, what the feed of its
- * directory says. All reads are consistent ones, so that a leader that was deposed does not show what is past.
+ * The changes of one scope: a read, then one blocking query after the other; or, for a key, what its directory reports; or a read
+ * twice a second. All reads are consistent ones: a leader that was deposed does not show past states.
  */
-export class ConsulFeed {
+export class ConsulFeed extends Feed implements DirectoryListener {
   readonly #scope: Scope
-  readonly #around: Surroundings
+  readonly #context: FeedContext
   readonly #runtime: Runtime
-  readonly #audience = new FeedAudience()
-  /** The index to wait beyond; 0 to be answered at once. */
+  #state: FeedState | undefined
+  /** Whether the next read reports a snapshot. */
+  #isRestarted = true
+  #known: Entry | undefined
+  /** The index to wait beyond. */
   #index = 0
-  #failures = 0
-  #greeting = false
-  #hasSlot = false
-  /** It listens to its directory. */
-  #listens = false
-  /** The directory told something that has to be asked for. */
-  #isStale = false
-  /** What the directory told before the feed knew anything. */
-  #heard: readonly [entry: Entry | null, revision: bigint] | undefined
-  #timer: Timer | undefined
-  #wake: (() => void) | undefined
+  /** Where the changes come from. */
+  #source: 'query' | 'directory' | 'poll' | undefined
+  #poll: Timer | undefined
   #query: BlockingCall | undefined
-  #reading: BackgroundCall | undefined
-  ended = false
+  /** Whether the loop of blocking queries runs. */
+  #isFollowing = false
+  /** Ends a pause of the loop. */
+  #wake: (() => void) | undefined
+  /** What the directory reported before the first state. */
+  #reported: readonly [entry: Entry | null, revision: bigint] | undefined
 
-  constructor(scope: Scope, around: Surroundings) {
+  constructor(scope: Scope, context: FeedContext) {
+    super(context.options)
     this.#scope = scope
-    this.#around = around
-    this.#runtime = around.options.runtime
-    void this.#run()
+    this.#context = context
+    this.#runtime = context.options.runtime
   }
 
-  attach(observer: Observer): Observation {
-    this.#audience.add(observer)
-    this.#query?.hold()
-    // The first one is told by the feed's own first query.
-    if (this.#audience.state !== undefined) void this.#greet()
-    return {
-      close: () => {
-        this.#audience.remove(observer)
-        if (this.#audience.size === 0) this.#linger()
-      },
-    }
-  }
-
-  close(): void {
-    this.#end()
-    this.#query?.cancel()
-  }
-
-  /** The directory says that the key is like this, as of that index. */
-  told(entry: Entry | null, revision: bigint): void {
+  keyChanged(entry: Entry | null, revision: bigint): void {
     const index = Number(entry?.revision ?? revision)
-    if (this.ended || index <= this.#index) return
-    const { state } = this.#audience
-    if (state === undefined) {
-      this.#heard = [entry, revision]
+    if (this.isClosed || index <= this.#index) return
+    if (this.#state === undefined) {
+      this.#reported = [entry, revision]
       return
     }
-    // What does not show may be there, and hidden by now.
-    const mayBeHidden = this.#around.access.isControlled !== false
-    if (entry === null && state.entries.length > 0 && mayBeHidden) {
-      this.recheck()
-      return
-    }
-    this.#index = index
-    this.#audience.take(entry === null ? [] : [entry], index)
+    // What is not in the answer may be there, and hidden by now.
+    const mayBeHidden = this.#context.access.isControlled !== false
+    if (entry === null && this.#state.entries.length > 0 && mayBeHidden) this.due()
+    else this.#advance({ entries: entry === null ? [] : [entry], index })
   }
 
-  /** The directory cannot say how the key is. */
-  recheck(): void {
-    this.#isStale = true
-    this.#wake?.()
+  keyMayHaveChanged(): void {
+    this.due()
   }
 
-  /** The directory says nothing more. */
-  left(): void {
-    this.#listens = false
-    this.#wake?.()
+  directoryEnded(): void {
+    this.#source = undefined
+    this.due()
+  }
+
+  protected override restart(known: Entry | undefined): void {
+    this.#known = known
+    this.#isRestarted = true
+    this.#query?.hold()
   }
 
   /**
-   * Nobody watches any more. A query that waits is left to its end, for the server would go on with it anyway: so no
-   * churn of watches makes more of them than there are connections.
+   * A query that waits is left to its end, for the server would go on with it anyway, and kept for the next observer: so frequent
+   * watches of a key take one connection.
    */
-  #linger(): void {
-    this.#reading?.cancel()
-    if (this.#query === undefined) this.#end()
+  protected override deserted(): void {
+    if (this.#query === undefined) this.close()
     else this.#query.release()
   }
 
-  #end(): void {
-    if (this.ended) return
-    this.ended = true
-    this.#timer?.cancel()
+  protected override release(): void {
+    this.#poll?.cancel()
     this.#wake?.()
-    this.#reading?.cancel()
-    if (this.#hasSlot && this.#query === undefined) this.#around.giveSlot()
-    this.#around.directory?.leave(this)
-    this.#around.ended()
+    this.#query?.cancel()
+    if (this.#source === 'query' && !this.#isFollowing) this.#context.giveSlot()
+    this.#context.directory?.leave(this)
   }
 
-  async #run(): Promise<void> {
-    // Whoever opened the feed attaches first.
-    await Promise.resolve()
-    this.#beginWithWhatIsKnown()
-    for (let idle = 0; !this.ended;) {
-      try {
-        // To listen comes before the read: what changes after it is then told.
-        if (!this.#hasSlot && !this.#listens && !this.#tryForSlot()) {
-          this.#listens = this.#join()
-        }
-        this.#isStale = false
+  protected override async read(call: BackgroundCall): Promise<void> {
+    this.#poll?.cancel()
+    // To listen comes before the read: what changes after it is then reported.
+    if (this.#source !== 'query') this.#source = this.#findSource()
+    if (!this.#takeKnown()) await this.#readNow(call)
+    if (this.isClosed) return
+    if (this.#source === 'query') {
+      void this.#follow()
+      return
+    }
+    this.succeeded()
+    if (this.#source !== 'poll') return
+    this.#poll = this.#runtime.setTimer(() => {
+      this.due()
+    }, POLL)
+  }
+
+  #findSource(): 'query' | 'directory' | 'poll' {
+    if (this.#source === 'directory') return 'directory'
+    if (this.#context.takeSlot()) return 'query'
+    const { directory } = this.#context
+    return 'key' in this.#scope && directory?.join(this.#scope.key, this) === true
+      ? 'directory'
+      : 'poll'
+  }
+
+  /** The first query answers at once if the key has changed since. Without queries it has to be read. */
+  #takeKnown(): boolean {
+    const known = this.#known
+    this.#known = undefined
+    const index = Number(known?.revision ?? 0)
+    if (known === undefined || this.#source !== 'query' || index <= this.#index) return false
+    this.#report({ entries: [known], index })
+    return true
+  }
+
+  async #readNow(call: BackgroundCall): Promise<void> {
+    const before = this.#index
+    const answer = await this.#get('', false, call)
+    const isEmptyTree = answer.entries.length === 0 && 'prefix' in this.#scope
+    if (isEmptyTree && this.#state === undefined) {
+      await this.#context.access.refuseIfHidden(this.#scope.prefix, call)
+    }
+    if (this.isClosed) return
+    // The query or the directory may have reported a later state meanwhile. Or the history went back.
+    const isOvertaken = answer.index < this.#index && answer.index >= before
+    if (!isOvertaken || this.#state === undefined) this.#report(answer)
+    else this.#reportState(this.#state)
+    if (this.#reported !== undefined) this.keyChanged(...this.#reported)
+    this.#reported = undefined
+  }
+
+  /** One blocking query after the other, until one fails or nobody observes the feed. */
+  async #follow(): Promise<void> {
+    if (this.#isFollowing) return
+    this.#isFollowing = true
+    let wentBack = false
+    try {
+      for (let idle = 0; !this.#mayEnd();) {
         const startedAt = this.#runtime.now()
-        const changed = await this.#ask()
-        this.#failures = 0
-        if (this.#isOver()) return
-        if (this.#heard !== undefined) this.told(...this.#heard)
-        this.#heard = undefined
-        const took = this.#runtime.now() - startedAt
-        const isNews = changed && (this.#around.isWanted?.() ?? true)
-        idle = isNews || took > WAIT / 2 ? 0 : idle + 1
-        if (this.#listens) await this.#news()
-        else if (!this.#hasSlot) await this.#pause(POLL)
-        else if (idle > 1) await this.#pause(Math.min(LONGEST_PAUSE, 2 ** idle))
-      } catch (error) {
-        if (this.#isOver()) return
-        if (!heals(error)) {
-          this.#fail(error as Error)
-          return
-        }
-        // It may be another server, or the same one without its data.
-        this.#index = 0
-        await this.#pause(backoff(this.#runtime, this.#failures++, 20, 1_000))
+        const asked = this.#index
+        const answer = await this.#wait(asked)
+        if (this.#mayEnd()) return
+        this.succeeded()
+        // Also where tombstones were removed: a read shows which it is.
+        wentBack = answer.index < asked
+        if (wentBack) break
+        const isOvertaken = answer.index < this.#index
+        const isNews =
+          isOvertaken || (this.#advance(answer) && (this.#context.isWanted?.() ?? true))
+        const isLong = this.#runtime.now() - startedAt > WAIT / 2
+        idle = isNews || isLong ? 0 : idle + 1
+        if (idle > 1) await this.#pause(Math.min(LONGEST_PAUSE, 2 ** idle))
       }
-    }
-  }
-
-  /** What has come since then answers the first blocking query at once. Who cannot wait has to read. */
-  #beginWithWhatIsKnown(): void {
-    const known = 'key' in this.#scope ? this.#scope.known : undefined
-    if (known === undefined || this.ended || !this.#tryForSlot()) return
-    this.#index = Number(known.revision)
-    this.#audience.take([known], this.#index)
-  }
-
-  /** One query. Whether it told anything new. */
-  async #ask(): Promise<boolean> {
-    const { version } = this.#audience
-    const waits = this.#index > 0 && this.#hasSlot
-    const { entries, index } = waits ? await this.#wait() : await this.#read()
-    if (this.ended) return false
-    if (waits && index < this.#index) {
-      // Also where tombstones were cleaned up; a read from the beginning tells.
+    } catch (error) {
+      // It may be another server next time, or the same one without its data.
       this.#index = 0
-      return true
+      this.failed(error)
+    } finally {
+      this.#isFollowing = false
+      if (this.isClosed) this.#context.giveSlot()
     }
-    // While this read was under way, something else took the feed further.
-    const isKnown = this.#audience.state !== undefined
-    if (!waits && isKnown && version !== this.#audience.version) return true
-    this.#index = Math.max(1, index)
-    return this.#audience.take(entries, index)
+    if (wentBack) this.due()
+  }
+
+  /** Ends a feed that nobody observes. Returns whether it has ended. */
+  #mayEnd(): boolean {
+    if (this.isDeserted) this.close()
+    return this.isClosed
   }
 
   /** A blocking query, on a connection of its own. */
-  async #wait(): Promise<Answer> {
+  async #wait(index: number): Promise<Answer> {
     const call = new BlockingCall(this.#runtime, WAIT + WAIT / 16 + LATENESS)
     this.#query = call
     try {
-      const wait = `&index=${String(this.#index)}&wait=${String(WAIT)}ms`
+      const wait = `&index=${String(index)}&wait=${String(WAIT)}ms`
       return await this.#get(wait, true, call)
     } finally {
       call.done()
       this.#query = undefined
-      // It was the last thing that this feed did.
-      if (this.ended) this.#around.giveSlot()
-      else if (this.#audience.size === 0) this.#end()
-    }
-  }
-
-  async #read(): Promise<Answer> {
-    const call = new BackgroundCall(this.#around.options)
-    this.#reading = call
-    try {
-      const answer = await this.#get('', false, call)
-      const isFirst = this.#audience.state === undefined
-      if (isFirst && answer.entries.length === 0 && 'prefix' in this.#scope) {
-        await this.#around.access.refuseIfHidden(this.#scope.prefix, call)
-      }
-      return answer
-    } finally {
-      call.done()
     }
   }
 
@@ -246,8 +230,8 @@ export class ConsulFeed {
     const start = printablePrefix(name)
     const recurse = isTree || start !== name ? 'recurse&' : ''
     const path = `kv/${pathOf(start)}?${recurse}consistent${wait}`
-    const maxBody = this.#around.maxBody?.()
-    const { status, body, index } = await this.#around.client.request(
+    const maxBody = this.#context.maxBody?.()
+    const { status, body, index } = await this.#context.client.request(
       { method: 'GET', path, blocking, maxBody },
       [200, 404],
       call,
@@ -260,77 +244,50 @@ export class ConsulFeed {
     }
   }
 
-  /** Tells a state that was read after they came to those who have come since. */
-  async #greet(): Promise<void> {
-    if (this.#greeting) return
-    this.#greeting = true
-    try {
-      while (this.#audience.hasNewcomers && !this.ended) {
-        const waiting = this.#audience.takeNewcomers()
-        try {
-          const { entries, index } = await this.#read()
-          // An answer that was overtaken by the feed's own is not needed: the state is newer.
-          if (index >= this.#index) {
-            this.#index = Math.max(1, index)
-            this.#audience.take(entries, index)
-          }
-        } catch (error) {
-          if (this.#isOver()) return
-          this.#audience.putBack(waiting)
-          if (!heals(error)) {
-            this.#fail(error as Error)
-            return
-          }
-          await this.#nap(backoff(this.#runtime, this.#failures, 20, 1_000))
-          continue
-        }
-        this.#audience.welcome(waiting)
-      }
-    } finally {
-      this.#greeting = false
+  /** Reports what a read found. */
+  #report({ entries, index }: Answer): void {
+    this.#index = Math.max(1, index)
+    if (this.#state === undefined) {
+      this.#state = new FeedState(entries, index)
+      this.#reportState(this.#state)
+      return
     }
+    const { changes, revision, wentBack } = this.#state.advance(entries, index)
+    if (this.#isRestarted || wentBack) this.#reportState(this.#state)
+    else if (changes.length > 0) this.observer.changes(changes, revision)
   }
 
-  /** Asks anew what may have changed while something was awaited. */
-  #isOver(): boolean {
-    return this.ended
+  #reportState({ entries, revision }: FeedState): void {
+    this.#isRestarted = false
+    this.observer.snapshot(entries, revision)
   }
 
-  #join(): boolean {
-    const { directory } = this.#around
-    return 'key' in this.#scope && directory?.join(this.#scope.key, this) === true
-  }
-
-  #tryForSlot(): boolean {
-    return (this.#hasSlot = this.#around.takeSlot())
-  }
-
-  #fail(error: Error): void {
-    const observers = this.#audience.all
-    this.#end()
-    for (const observer of observers) observer.fail(error)
-  }
-
-  /** Until the directory cannot tell what has become of the key, or says nothing more. */
-  async #news(): Promise<void> {
-    while (this.#listens && !this.#isStale && !this.ended) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
+  /**
+   * Reports what came without a read. It may be older than observers that wait for a snapshot.
+   *
+   * @returns whether it is news.
+   */
+  #advance({ entries, index }: Answer): boolean {
+    if (this.#state === undefined) return false
+    this.#index = Math.max(1, index)
+    const { changes, revision, wentBack } = this.#state.advance(entries, index)
+    if (wentBack) {
+      this.#isRestarted = true
+      this.due()
+    } else if (changes.length > 0) {
+      this.observer.changes(changes, revision)
     }
+    return changes.length > 0
   }
 
   /** Until the time is over or the feed has ended. */
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#wake = resolve
-      this.#timer = this.#runtime.setTimer(resolve, ms)
-    })
-  }
-
-  #nap(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#runtime.setTimer(resolve, ms, false)
+      const timer = this.#runtime.setTimer(resolve, ms)
+      this.#wake = () => {
+        timer.cancel()
+        resolve()
+      }
     })
   }
 }

@@ -56,7 +56,7 @@ export abstract class Feed {
     return {
       close: () => {
         this.#audience.remove(member)
-        if (this.#audience.isEmpty) this.close()
+        if (this.#audience.isEmpty) this.deserted()
       },
     }
   }
@@ -98,6 +98,16 @@ export abstract class Feed {
   /** Forgets earlier failures: the server has shown that it serves this feed. */
   protected succeeded(): void {
     this.#failures = 0
+  }
+
+  /** Whether nobody observes the feed. */
+  protected get isDeserted(): boolean {
+    return this.#audience.isEmpty
+  }
+
+  /** The last observer has left: ends the feed, unless a backend keeps it for the next one. */
+  protected deserted(): void {
+    this.close()
   }
 
   /** Ends the feed, or makes a read due after a wait that grows with each failure. */

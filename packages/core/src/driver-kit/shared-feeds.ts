@@ -24,4 +24,9 @@ export class SharedFeeds {
     }
     return feed.attach(observer, isKey ? scope.known : undefined)
   }
+
+  /** Ends the feeds that are kept although nobody observes them. */
+  close(): void {
+    for (const feed of [...this.#feeds.values()]) feed.close()
+  }
 }
