@@ -26,6 +26,7 @@ export class EtcdFeed extends Feed {
   readonly #read: (call: Call) => Promise<EtcdScan>
   /** The first revision not received yet; undefined when it has to read. */
   #next: bigint | undefined
+  #known: EtcdScan | undefined
   /** Cancels the watch. */
   #stop: (() => void) | undefined
 
@@ -41,7 +42,9 @@ export class EtcdFeed extends Feed {
     this.#read = read
   }
 
-  protected override restart(): void {
+  /** A known state needs no read: the watch from there on reports whatever came after it. */
+  protected override restart(known: Entry | undefined): void {
+    this.#known = known && { entries: [known], revision: known.revision }
     this.#next = undefined
     this.#stop?.()
   }
@@ -52,8 +55,9 @@ export class EtcdFeed extends Feed {
 
   protected override async read(call: Call): Promise<void> {
     if (this.#next === undefined) {
-      const { entries, revision } = await this.#read(call)
+      const { entries, revision } = this.#known ?? (await this.#read(call))
       if (this.isClosed) return
+      this.#known = undefined
       this.#next = revision + 1n
       this.observer.snapshot(entries, revision)
     }

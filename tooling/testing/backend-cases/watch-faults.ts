@@ -23,6 +23,30 @@ export function watchFaultCases(proxied: ProxiedStore): void {
   }
 
   describe('a watch', () => {
+    it('begins with the present beside others that watch the same', async () => {
+      const { kv, direct, dir } = proxied
+      const key = `${dir}/key`
+      await direct.put(key, 'first')
+      const follower = await new Follower(kv, dir).started()
+      const others = kv.watch(key)[Symbol.asyncIterator]()
+      expect((await others.next()).value?.text()).toBe('first')
+      for (let i = 0; i < 30; i++) {
+        const { revision } = await direct.put(key, String(i))
+        const states = kv.watch(key)[Symbol.asyncIterator]()
+        const trees = kv.watchTree(dir)[Symbol.asyncIterator]()
+        expect((await states.next()).value?.revision).toBe(revision)
+        expect((await trees.next()).value?.pairs[0]?.revision).toBe(revision)
+        await states.return?.()
+        await trees.return?.()
+      }
+      await direct.delete(key)
+      await waitFor(async () => (await others.next()).value === null, { what: 'the deletion' })
+      await others.return?.()
+      await follower.has([])
+      expect(follower.violations).toEqual([])
+      await follower.stop()
+    })
+
     it('loses nothing when the server is killed and started again', async () => {
       await survives(() => proxied.server.restart())
     })
