@@ -1,8 +1,7 @@
-import { Feed } from '@libkv/core/driver'
-import type { BackgroundCall, Call, Entry, Scope } from '@libkv/core/driver'
+import { BackgroundCall, Feed } from '@libkv/core/driver'
+import type { Call, Entry, Scope } from '@libkv/core/driver'
 import type { Runtime, Timer } from '@libkv/core'
 import type { ConsulAccess } from './consul-access.ts'
-import { BlockingCall } from './consul-blocking-call.ts'
 import type { ConsulClient } from './consul-client.ts'
 import { parseEntries, pathOf, printablePrefix } from './consul-codec.ts'
 import { FeedState } from './consul-feed-state.ts'
@@ -59,7 +58,7 @@ export class ConsulFeed extends Feed implements DirectoryListener {
   /** Where the changes come from. */
   #source: 'query' | 'directory' | 'poll' | undefined
   #poll: Timer | undefined
-  #query: BlockingCall | undefined
+  #query: BackgroundCall | undefined
   /** Whether the loop of blocking queries runs. */
   #isFollowing = false
   /** Ends a pause of the loop. */
@@ -108,7 +107,7 @@ export class ConsulFeed extends Feed implements DirectoryListener {
    */
   protected override deserted(): void {
     if (this.#query === undefined) this.close()
-    else this.#query.release()
+    else this.#query.hold(false)
   }
 
   protected override release(): void {
@@ -212,7 +211,10 @@ export class ConsulFeed extends Feed implements DirectoryListener {
 
   /** A blocking query, on a connection of its own. */
   async #wait(index: number): Promise<Answer> {
-    const call = new BlockingCall(this.#runtime, WAIT + WAIT / 16 + LATENESS)
+    const timeout = WAIT + WAIT / 16 + LATENESS
+    const timing = { runtime: this.#runtime, requestTimeout: timeout, connectionTimeout: timeout }
+    const call = new BackgroundCall(timing)
+    call.hold()
     this.#query = call
     try {
       const wait = `&index=${String(index)}&wait=${String(WAIT)}ms`

@@ -12,29 +12,26 @@ export interface CallTiming {
 
 /**
  * A {@link Call} that a driver makes for itself, such as the read of a feed's snapshot. It has a deadline and can be cancelled.
- * Its timer does not keep the process alive.
+ * It does not keep the process alive, unless {@link BackgroundCall.hold} says so.
  */
 export class BackgroundCall implements Call {
   readonly deadline: number
   readonly connectDeadline: number
   readonly isRepeated: boolean
-  readonly #timer: Timer
+  readonly #runtime: Runtime
+  #timer: Timer
+  #holdsProcess = false
   readonly #callbacks: (() => void)[] = []
   #settled = false
 
   /** @param isRepeated - whether it repeats a call that failed. */
   constructor({ runtime, requestTimeout, connectionTimeout }: CallTiming, isRepeated = false) {
+    this.#runtime = runtime
     this.isRepeated = isRepeated
     const now = runtime.now()
     this.deadline = now + requestTimeout
     this.connectDeadline = now + Math.min(requestTimeout, connectionTimeout)
-    this.#timer = runtime.setTimer(
-      () => {
-        this.cancel()
-      },
-      requestTimeout,
-      false,
-    )
+    this.#timer = this.#startTimer()
   }
 
   get settled(): boolean {
@@ -50,6 +47,14 @@ export class BackgroundCall implements Call {
     else this.#callbacks.push(callback)
   }
 
+  /** Keeps the process alive until the call is over, or does so no longer. */
+  hold(holdsProcess = true): void {
+    if (this.#settled || holdsProcess === this.#holdsProcess) return
+    this.#holdsProcess = holdsProcess
+    this.#timer.cancel()
+    this.#timer = this.#startTimer()
+  }
+
   /** Ends the call after its answer. Idempotent. */
   done(): void {
     this.#settled = true
@@ -61,5 +66,15 @@ export class BackgroundCall implements Call {
     if (this.#settled) return
     this.done()
     for (const callback of this.#callbacks) callback()
+  }
+
+  #startTimer(): Timer {
+    return this.#runtime.setTimer(
+      () => {
+        this.cancel()
+      },
+      Math.max(0, this.deadline - this.#runtime.now()),
+      this.#holdsProcess,
+    )
   }
 }
