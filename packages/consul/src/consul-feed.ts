@@ -1,12 +1,9 @@
 import { BackgroundCall, Feed } from '@libkv/core/driver'
 import type { Call, Entry, Scope } from '@libkv/core/driver'
 import type { Runtime, Timer } from '@libkv/core'
-import type { ConsulAccess } from './consul-access.ts'
-import type { ConsulClient } from './consul-client.ts'
 import { parseEntries, pathOf, printablePrefix } from './consul-codec.ts'
+import type { DirectoryListener, FeedContext } from './consul-feed-context.ts'
 import { FeedState } from './consul-feed-state.ts'
-import type { ResolvedConsulOptions } from './consul-options.ts'
-import type { DirectoryListener, WatchedDirectory } from './consul-watched-directory.ts'
 
 /**
  * How long a blocking query waits, in ms. The server adds up to a sixteenth. A query that is cancelled still counts against the
@@ -19,22 +16,6 @@ const LATENESS = 3_000
 const POLL = 500
 /** The longest pause after answers without news, in ms: the query of an absent key returns with every write in the store. */
 const LONGEST_PAUSE = 100
-
-/** What a feed needs of its store. */
-export interface FeedContext {
-  readonly client: ConsulClient
-  readonly access: ConsulAccess
-  readonly options: ResolvedConsulOptions
-  /** Reserves a connection for a blocking query; false where all are in use. */
-  readonly takeSlot: () => boolean
-  readonly giveSlot: () => void
-  /** The directory that may report the changes of the key, so that the feed need not wait for them. */
-  readonly directory?: WatchedDirectory | undefined
-  /** The size limit of an answer, in bytes; the feed fails beyond it. */
-  readonly maxBody?: () => number
-  /** Whether the last changes concerned an observer. */
-  readonly isWanted?: () => boolean
-}
 
 interface Answer {
   readonly entries: readonly Entry[]

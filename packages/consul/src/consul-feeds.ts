@@ -4,7 +4,7 @@ import type { ConsulAccess } from './consul-access.ts'
 import type { ConsulClient } from './consul-client.ts'
 import { MAX_BLOCKING_CONNECTIONS } from './consul-endpoint.ts'
 import { ConsulFeed } from './consul-feed.ts'
-import type { FeedContext } from './consul-feed.ts'
+import type { FeedContext } from './consul-feed-context.ts'
 import type { ResolvedConsulOptions } from './consul-options.ts'
 import { WatchedDirectory } from './consul-watched-directory.ts'
 

@@ -1,15 +1,5 @@
 import type { Change, Entry, Feed, Observation, Observer } from '@libkv/core/driver'
-import type { FeedContext } from './consul-feed.ts'
-
-/** The feed of one key, to which a directory reports what its shared query finds. */
-export interface DirectoryListener {
-  /** Reports the state of the key as of an index; `null` where it is absent. */
-  keyChanged(entry: Entry | null, revision: bigint): void
-  /** Changes may have been missed: the key has to be read again. */
-  keyMayHaveChanged(): void
-  /** The directory reports nothing more. */
-  directoryEnded(): void
-}
+import type { DirectoryListener, FeedContext, KeyDirectory } from './consul-feed-context.ts'
 
 export interface WatchedDirectoryOptions {
   /** Creates the feed of the directory. */
@@ -32,7 +22,7 @@ const MAX_BYTES = 1024 * 1024
  * the whole directory serves those that have none of their own. It answers with all keys below, so it ends where that is much more
  * than is watched, or where the token may not read it.
  */
-export class WatchedDirectory implements Observer {
+export class WatchedDirectory implements KeyDirectory, Observer {
   readonly #options: WatchedDirectoryOptions
   readonly #listeners = new Map<string, DirectoryListener>()
   readonly #keys = new Map<DirectoryListener, string>()
@@ -72,7 +62,6 @@ export class WatchedDirectory implements Observer {
     }
   }
 
-  /** Whether the changes of the key will be reported to its feed from now on. */
   join(key: string, feed: DirectoryListener): boolean {
     if (!this.#isShared) return false
     this.#listeners.set(key, feed)
@@ -81,7 +70,6 @@ export class WatchedDirectory implements Observer {
     return true
   }
 
-  /** The feed of a key ends, whether it has joined or not. */
   leave(feed: DirectoryListener): void {
     this.#watched--
     const key = this.#keys.get(feed)
