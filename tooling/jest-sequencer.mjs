@@ -5,9 +5,11 @@ const slowest = [
   /\.matrix\./,
   /(elections|processes|resets|requests|soak|conformance)\.heavy\./,
   /conformance/,
-  /readme|tour/,
+  /session|slips|\/memory\.test/,
+  /feeds|quirks|readme|requests|watch/,
+  /faults|lost-answers|tour/,
+  /auth|close|directories|lease|model|round-trips|tls|unreachable/,
   /failover/,
-  /watch/,
 ]
 
 function rank({ path }) {
