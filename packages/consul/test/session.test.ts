@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import type { Store } from '@libkv/core'
 import { consul } from '@libkv/consul'
 import { atMost, waitFor } from '@libkv/testing'
+import { tellsLossFirst } from '@libkv/testing/backend-cases/session-faults'
 import { renewal } from '@libkv/testing/backend-cases/renewal'
 import { FaultProxy, startServers } from '@libkv/testing/servers'
 import type { Servers } from '@libkv/testing/servers'
@@ -49,24 +50,7 @@ describe('sessions of Consul', () => {
 
   it('tell the loss of a lock before the server gives it away', async () => {
     await using kv = consul([proxy.endpoint], options)
-    const held = await kv.newLock('partitioned', { ttl: 3_000 }).lock()
-    const lost = new Promise<number>((resolve) => {
-      held.signal.addEventListener('abort', () => {
-        resolve(performance.now())
-      })
-    })
-    const next = direct
-      .newLock('partitioned')
-      .lock()
-      .then((lock) => ({ lock, at: performance.now() }))
-    proxy.blackhole()
-    const { lock, at } = await next
-    expect(held.isHeld()).toBe(false)
-    expect(await lost).toBeLessThan(at)
-    expect(lock.token).toBeGreaterThan(held.token)
-    await lock.unlock()
-    proxy.pass()
-    proxy.cut()
+    await tellsLossFirst({ kv, direct, proxy })
   })
 
   it('leave no lock delay: a key can be taken as soon as it is free', async () => {

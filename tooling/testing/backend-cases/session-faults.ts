@@ -11,6 +11,32 @@ export interface SessionCount {
   readonly ofTtl: number
 }
 
+/** A holder that is cut off learns of its loss before the server gives the lock to the next one. */
+export async function tellsLossFirst({
+  kv,
+  direct,
+  proxy,
+}: Pick<ProxiedStore, 'kv' | 'direct' | 'proxy'>): Promise<void> {
+  const held = await kv.newLock('partitioned', { ttl: 3_000 }).lock()
+  const lost = new Promise<number>((resolve) => {
+    held.signal.addEventListener('abort', () => {
+      resolve(performance.now())
+    })
+  })
+  const next = direct
+    .newLock('partitioned')
+    .lock()
+    .then((lock) => ({ lock, at: performance.now() }))
+  proxy.blackhole()
+  const { lock, at } = await next
+  expect(held.isHeld()).toBe(false)
+  expect(await lost).toBeLessThan(at)
+  expect(lock.token).toBeGreaterThan(held.token)
+  await lock.unlock()
+  proxy.pass()
+  proxy.cut()
+}
+
 /** Sessions that are cut off, outlast a restart, or are closed. */
 export function sessionFaultCases(
   { openAt, steadyTtl }: BackendUnderTest,
@@ -19,25 +45,7 @@ export function sessionFaultCases(
 ): void {
   describe('a session', () => {
     it('tells the loss of a lock before the server gives it away', async () => {
-      const { kv, direct, proxy } = proxied
-      const held = await kv.newLock('partitioned', { ttl: 3_000 }).lock()
-      const lost = new Promise<number>((resolve) => {
-        held.signal.addEventListener('abort', () => {
-          resolve(performance.now())
-        })
-      })
-      const next = direct
-        .newLock('partitioned')
-        .lock()
-        .then((lock) => ({ lock, at: performance.now() }))
-      proxy.blackhole()
-      const { lock, at } = await next
-      expect(held.isHeld()).toBe(false)
-      expect(await lost).toBeLessThan(at)
-      expect(lock.token).toBeGreaterThan(held.token)
-      await lock.unlock()
-      proxy.pass()
-      proxy.cut()
+      await tellsLossFirst(proxied)
     })
 
     it('outlasts a restart of the server', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
+import { iterate } from '../iterate.ts'
 import { waitFor } from '../wait-for.ts'
 import { Follower } from './follower.ts'
 import type { ProxiedStore } from './proxied-store.ts'
@@ -28,12 +29,12 @@ export function watchFaultCases(proxied: ProxiedStore): void {
       const key = `${dir}/key`
       await direct.put(key, 'first')
       const follower = await new Follower(kv, dir).started()
-      const others = kv.watch(key)[Symbol.asyncIterator]()
+      const others = iterate(kv.watch(key))
       expect((await others.next()).value?.text()).toBe('first')
       for (let i = 0; i < 30; i++) {
         const { revision } = await direct.put(key, String(i))
-        const states = kv.watch(key)[Symbol.asyncIterator]()
-        const trees = kv.watchTree(dir)[Symbol.asyncIterator]()
+        const states = iterate(kv.watch(key))
+        const trees = iterate(kv.watchTree(dir))
         expect((await states.next()).value?.revision).toBe(revision)
         expect((await trees.next()).value?.pairs[0]?.revision).toBe(revision)
         await states.return?.()

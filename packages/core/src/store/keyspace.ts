@@ -26,11 +26,10 @@ export class Keyspace {
   ranges(directory: string): KeyRange[] {
     const all = rangeOfPrefix(this.prefix(directory))
     if (directory !== '') return [rangeOfKey(this.full(directory)), all]
-    const own = `${this.root}${RESERVED_SEGMENT}`
-    // `0` is the character after the slash.
+    const { from, to = '' } = rangeOfPrefix(`${this.root}${RESERVED_SEGMENT}/`)
     return [
-      { from: all.from, to: `${own}/` },
-      { ...all, from: `${own}0` },
+      { from: all.from, to: from },
+      { ...all, from: to },
     ]
   }
 
